@@ -1,0 +1,282 @@
+/* main.c - finds the verb, reads its options, prints help and the manual from the same rows. */
+#include "cmd.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TL_VERB(name) extern const tl_verb tl_verb_##name;
+#include "verbs.def"
+#undef TL_VERB
+
+static const tl_verb *const verbs[] = {
+#define TL_VERB(name) &tl_verb_##name,
+#include "verbs.def"
+#undef TL_VERB
+	NULL
+};
+
+static const char about[] = "a workbench for research on multi-label text classification";
+
+const char *
+tl_arg_value(const tl_args *a, const char *name, const char *fallback)
+{
+	const char *found = fallback;
+
+	for (int i = 0; i < a->n_given; i++)
+		if (!strcmp(a->given[i].option->name, name))
+			found = a->given[i].value;
+	return found;
+}
+
+bool
+tl_arg_flag(const tl_args *a, const char *name)
+{
+	for (int i = 0; i < a->n_given; i++)
+		if (!strcmp(a->given[i].option->name, name))
+			return true;
+	return false;
+}
+
+int64_t
+tl_arg_int(const tl_args *a, const char *name, int64_t fallback, tl_error *e)
+{
+	const char *text = tl_arg_value(a, name, NULL);
+	char *end;
+	long long v;
+
+	if (!text)
+		return fallback;
+	v = strtoll(text, &end, 10);
+	if (!*text || *end)
+		tl_error_set(e, TL_USAGE, "%s %s: wanted a whole number", name, text);
+	return v;
+}
+
+const char *
+tl_db_path(const tl_args *a)
+{
+	const char *path = tl_arg_value(a, "--db", getenv("TAGLOOM_DB"));
+
+	return path && *path ? path : "results/tagloom.db";
+}
+
+static const tl_verb *
+find_verb(const char *name)
+{
+	for (int i = 0; verbs[i]; i++)
+		if (!strcmp(verbs[i]->name, name))
+			return verbs[i];
+	return NULL;
+}
+
+static void
+print_options(const tl_option *o, FILE *f)
+{
+	for (; o && o->name; o++) {
+		char left[80];
+		snprintf(left, sizeof left, "%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+		if (o->letter)
+			snprintf(left, sizeof left, "-%c%s%s", o->letter, o->value ? " " : "", o->value ? o->value : "");
+		fprintf(f, "  %-22s %s\n", left, o->doc);
+	}
+}
+
+static void
+help_verb(const tl_verb *v, FILE *f)
+{
+	fprintf(f, "usage: tagloom %s %s\n\n%s\n", v->name, v->synopsis, v->summary);
+	if (v->description)
+		fprintf(f, "\n%s\n", v->description);
+	if (v->options && v->options->name) {
+		fprintf(f, "\noptions:\n");
+		print_options(v->options, f);
+	}
+}
+
+static void
+help(FILE *f)
+{
+	fprintf(f, "tagloom " TL_VERSION ": %s\n\nusage: tagloom VERB [options]      tagloom VERB --help tells more\n\n", about);
+	for (int i = 0; verbs[i]; i++)
+		if (!verbs[i]->hidden)
+			fprintf(f, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+	fprintf(f, "\nexit status: 0 done; 1 some run failed; 2 usage, script or wiring error; 3 file, database or device; 130 interrupted (resumable)\n");
+}
+
+static void
+roff(const char *s)
+{
+	bool start = true;
+
+	for (; *s; s++) {
+		if (start && (*s == '.' || *s == '\''))
+			fputs("\\&", stdout);
+		if (*s == '\\')
+			fputs("\\e", stdout);
+		else if (*s == '-')
+			fputs("\\-", stdout);
+		else
+			putchar(*s);
+		start = *s == '\n';
+	}
+	putchar('\n');
+}
+
+static void
+manual(void)
+{
+	printf(".TH TAGLOOM 1 \"\" \"tagloom " TL_VERSION "\"\n.SH NAME\ntagloom \\- %s\n.SH SYNOPSIS\n.B tagloom\n.I verb\n[options]\n.SH VERBS\n", about);
+	for (int i = 0; verbs[i]; i++) {
+		if (verbs[i]->hidden)
+			continue;
+		printf(".SS tagloom %s ", verbs[i]->name);
+		roff(verbs[i]->synopsis);
+		roff(verbs[i]->summary);
+		if (verbs[i]->description) {
+			printf(".PP\n.nf\n");
+			roff(verbs[i]->description);
+			printf(".fi\n");
+		}
+		for (const tl_option *o = verbs[i]->options; o && o->name; o++) {
+			printf(".TP\n");
+			if (o->letter)
+				printf("\\-%c", o->letter);
+			else
+				printf("\\-\\-%s", o->name + 2);
+			printf("%s%s\n", o->value ? " " : "", o->value ? o->value : "");
+			roff(o->doc);
+		}
+	}
+	printf(".SH EXIT STATUS\n0 done; 1 some run failed; 2 usage, script or wiring error (nothing was started); 3 environment (file, database, device); 130 interrupted (resumable).\n"
+	       ".SH ENVIRONMENT\n.TP\nTAGLOOM_DB\nthe database used without \\-\\-db\n.TP\nTAGLOOM_PLUGIN_PATH\nfolders with plugins, separated by colons, looked through first\n"
+	       ".TP\nTAGLOOM_CACHE\nfolder of the cache of token ids\n.TP\nTAGLOOM_ISA\nplain, avx2 or avx512: the fastest kernels that may be used\n.TP\nNO_COLOR\nno colours on a terminal\n");
+}
+
+static const tl_option *
+option_named(const tl_verb *v, const char *name, size_t n)
+{
+	for (const tl_option *o = v->options; o && o->name; o++)
+		if ((strlen(o->name) == n && !strncmp(o->name, name, n)) || (o->letter && n == 2 && name[0] == '-' && name[1] == o->letter))
+			return o;
+	return NULL;
+}
+
+/* Reads the words after the verb. 0, 1 where help was asked for, -1 after an error. */
+static int
+read_args(const tl_verb *v, int n, char **word, tl_args *a, tl_error *e)
+{
+	bool operands_only = false;
+
+	a->operand = tl_alloc((size_t)(n + 1) * sizeof *a->operand);
+	a->given = tl_alloc((size_t)(n + 1) * sizeof *a->given);
+	for (int i = 0; i < n; i++) {
+		char *w = word[i], *equals = strchr(w, '=');
+		const tl_option *o;
+		bool is_long = w[0] == '-' && w[1] == '-';
+
+		if (operands_only || w[0] != '-' || !w[1]) {
+			a->operand[a->n++] = w;
+			continue;
+		}
+		if (!strcmp(w, "--")) {
+			operands_only = true;
+			continue;
+		}
+		if (!strcmp(w, "--help") || !strcmp(w, "-h"))
+			return 1;
+		o = option_named(v, w, is_long && equals ? (size_t)(equals - w) : strlen(w));
+		if (!o && !is_long && w[2]) { /* -Dkey=value, -oFILE */
+			o = option_named(v, w, 2);
+			if (o && o->value) {
+				a->given[a->n_given].option = o;
+				a->given[a->n_given++].value = w + 2;
+				continue;
+			}
+			o = NULL;
+		}
+		if (!o) {
+			const char *names[64], *near;
+			int k = 0;
+			for (const tl_option *x = v->options; x && x->name && k < 64; x++)
+				names[k++] = x->name;
+			near = tl_nearest(w, names, k);
+			return tl_error_set(e, TL_USAGE, "%s: no such option%s%s; tagloom %s --help lists them", w, near ? "; did you mean " : "", near ? near : "", v->name);
+		}
+		a->given[a->n_given].option = o;
+		if (!o->value) {
+			if (is_long && equals)
+				return tl_error_set(e, TL_USAGE, "%s takes no value", o->name);
+			a->given[a->n_given++].value = "";
+		} else if (is_long && equals) {
+			a->given[a->n_given++].value = equals + 1;
+		} else if (i + 1 < n) {
+			a->given[a->n_given++].value = word[++i];
+		} else {
+			return tl_error_set(e, TL_USAGE, "%s wants a value: %s", w, o->value);
+		}
+	}
+	if (a->n < v->least || (v->most >= 0 && a->n > v->most))
+		return tl_error_set(e, TL_USAGE, "%s; usage: tagloom %s %s", a->n < v->least ? "something is missing" : "too many words", v->name, v->synopsis);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	tl_args a = { 0 };
+	tl_error e = { 0 };
+	const tl_verb *v;
+	int status;
+
+	if (argc < 2) {
+		help(stderr);
+		return TL_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		v = argc > 2 ? find_verb(argv[2]) : NULL;
+		if (v)
+			help_verb(v, stdout);
+		else
+			help(stdout);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("tagloom " TL_VERSION);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--man")) {
+		manual();
+		return 0;
+	}
+	v = find_verb(argv[1]);
+	if (!v) {
+		const char *names[64] = { NULL }, *near;
+		int k = 0;
+		for (int i = 0; verbs[i] && k < 64; i++)
+			names[k++] = verbs[i]->hidden ? NULL : verbs[i]->name;
+		near = tl_nearest(argv[1], names, k);
+		fprintf(stderr, "tagloom: %s: no such verb%s%s; tagloom --help lists them\n", argv[1], near ? "; did you mean " : "", near ? near : "");
+		return TL_USAGE;
+	}
+	a.verb = v->name;
+	status = read_args(v, argc - 2, argv + 2, &a, &e);
+	if (status == 1) {
+		help_verb(v, stdout);
+		status = 0;
+	} else if (status < 0) {
+		status = TL_USAGE;
+	} else {
+		status = v->run(&a, &e);
+		if (status < 0)
+			status = e.status ? e.status : TL_FAILED;
+	}
+	if (e.status)
+		fprintf(stderr, "tagloom %s: %s\n", v->name, e.text);
+	free(a.operand);
+	free(a.given);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "tagloom %s: standard output could not be written\n", v->name);
+		return TL_ENVIRONMENT;
+	}
+	return status;
+}

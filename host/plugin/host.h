@@ -1,0 +1,103 @@
+/*
+ * host.h - plugins found, loaded, checked and printed; models built from them.
+ */
+#ifndef HOST_PLUGIN_H
+#define HOST_PLUGIN_H
+
+#include "base/base.h"
+#include "base/json.h"
+#include "data/data.h"
+#include "tagloom/plugin.h"
+#include "tensor/core.h"
+
+/* --- registry ------------------------------------------------------------------------------------------------------------ */
+typedef struct tl_candidate {
+	char *path, *kind, *name;      /* kind: "encoder", "label", "metric", "reader" */
+	char *why;                     /* refused or shadowed: one line: file, wanted, got, cure; NULL: loaded */
+	bool shadowed;
+	const tl_plugin *plugin;       /* NULL where refused */
+	char sha256[65];               /* of the file; filled by tl_plugin_hash */
+	void *handle;
+} tl_candidate;
+typedef struct tl_registry tl_registry;
+/* Looks in $TAGLOOM_PLUGIN_PATH, the installed folder, the build tree (beside the program), in that order; loads lazily by name. */
+tl_registry *tl_registry_new(void);
+int tl_registry_scan(tl_registry *r);                                        /* loads every candidate, for list and --why */
+int64_t tl_registry_count(const tl_registry *r);
+const tl_candidate *tl_registry_at(const tl_registry *r, int64_t i);
+/* NULL after an error with the nearest name, or why the file was refused. */
+const tl_candidate *tl_registry_find(tl_registry *r, const char *kind, const char *name, tl_error *e);
+const tl_candidate *tl_registry_load_file(tl_registry *r, const char *path, tl_error *e);
+/* The metric row behind a name such as "ndcg"; its plugin in *where. */
+const tl_metric *tl_registry_metric(tl_registry *r, const char *name, const tl_candidate **where, tl_error *e);
+const char *tl_plugin_hash(const tl_candidate *c, tl_error *e);
+void tl_registry_free(tl_registry *r);
+int tl_plugin_show(const tl_candidate *c, tl_text *out);                     /* for people */
+json_t *tl_plugin_json(const tl_candidate *c);                               /* the same as data: docs, Lua errors */
+
+/* --- expressions ----------------------------------------------------------------------------------------------------------- */
+typedef struct tl_symbols { /* what an expression may name; looked up by a function, so that parameters need no copy */
+	int (*lookup)(void *arg, const char *name, size_t n, double *value); /* 1 found */
+	void *arg;
+} tl_symbols;
+int tl_expression(const char *text, size_t n, const tl_symbols *s, double *value, tl_error *e);
+
+/* --- parameters -------------------------------------------------------------------------------------------------------------- */
+/* Fills self from params (JSON object) and defaults; unknown keys are errors with the nearest name. who: "corank (script.lua:12)".
+ * `resolved` (may be NULL) receives every parameter with its value, defaults included: what goes into `param` and the identity. */
+int tl_params_fill(const tl_plugin *p, void *self, const json_t *params, const char *who, tl_arena *a, json_t *resolved, tl_error *e);
+
+/* --- models ---------------------------------------------------------------------------------------------------------------------- */
+typedef struct tl_model tl_model;
+typedef struct tl_model_setup {
+	tl_registry *registry;
+	const json_t *modules;            /* array: {"kind": "label", "plugin": "corank", "name": "corank", "params": {...}, "where": "script.lua:12"} */
+	const char *script_dir;           /* relative `weights` folders are looked for in the working folder, then here */
+	tl_dtype compute;
+	tl_pool *pool;
+	uint64_t seed;
+	int64_t n_labels;
+	const tl_statistics *statistics;  /* may be NULL (verify without train_labels) */
+	const tl_dataset *dataset;        /* label texts; may be NULL */
+	tl_tokenizer *tokenizer;          /* may be NULL; a from-scratch encoder's is trained by the layer above */
+	const json_t *dims;               /* verify: {"L": .., "d": ..}; else NULL */
+	bool skip_weights;                /* dry run: shapes and counts only */
+	void (*warn)(void *arg, const char *text);
+	void *warn_arg;
+} tl_model_setup;
+/* Checks parameters, wiring and shapes, creates and initialises (or loads) the weights. */
+tl_model *tl_model_new(const tl_model_setup *setup, tl_error *e);
+void tl_model_free(tl_model *m);
+tl_ctx *tl_model_ctx(tl_model *m);
+tl_weights *tl_model_weights(tl_model *m);
+json_t *tl_model_resolved(const tl_model *m);          /* array like `modules` with every parameter spelled out; borrowed */
+json_t *tl_model_wiring(const tl_model *m);            /* per module: name, plugin, reads and writes with shapes in symbols, weights with counts: dry run, docs */
+/* Which encoder the model has, and the tokenizer folder or sizes it asks for, before a model is built. */
+int tl_model_encoder_of(tl_registry *r, const json_t *modules, const char *script_dir, char **tokenizer_path /* malloc'd or NULL: train one */, int64_t *vocab, bool *uses_features, tl_error *e);
+bool tl_model_fits_itself(const tl_model *m);           /* linear: fit and score instead of forward */
+bool tl_model_needs_seed(const tl_model *m);
+int tl_model_fit(tl_model *m, const tl_fit *fit);
+int tl_model_score(tl_model *m, const tl_features *f, float *scores);
+
+typedef struct tl_documents { /* one batch, host memory, packed */
+	int32_t n;
+	const int32_t *offsets, *ids;       /* [n + 1], [T] */
+	const int32_t *label_offsets, *labels; /* [n + 1]; empty lists in prediction */
+	tl_features features;               /* n = 0: none */
+} tl_documents;
+typedef struct tl_outcome {
+	double total;                       /* weighted sum; NaN is reported by the caller with the part that was first not finite */
+	int n_parts;
+	const char *const *part;            /* "classifier", "guide.feature" */
+	const double *value;                /* unweighted */
+	tl_tensor *logits;                  /* [B, L] */
+} tl_outcome;
+/* One pass. training: losses, tape, gradients added to the weights' buffers scaled by `scale` (1/accumulate). */
+int tl_model_step(tl_model *m, const tl_documents *batch, int64_t step, bool training, double scale, tl_outcome *out);
+int tl_model_after_step(tl_model *m);
+int tl_model_before_eval(tl_model *m);
+/* State rows and self-fitted models as one block of bytes, for checkpoints. */
+int tl_model_save_state(tl_model *m, tl_text *bytes);
+int tl_model_load_state(tl_model *m, const void *bytes, size_t n);
+
+#endif

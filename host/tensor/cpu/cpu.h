@@ -1,0 +1,51 @@
+/*
+ * cpu.h - what every CPU kernel file includes. Each host/tensor/cpu/NAME.c holds the shape rule, forward and backward of op
+ * NAME in plain C and ends with TL_CPU_OP(NAME, flags). The build compiles it twice: REAL = float, and with -DTL_DOUBLE REAL = double,
+ * so that the gradient check in double tests the very same lines.
+ */
+#ifndef HOST_TENSOR_CPU_H
+#define HOST_TENSOR_CPU_H
+
+#include <math.h>
+#include <string.h>
+
+#include "tensor/core.h"
+
+#ifdef TL_DOUBLE
+typedef double REAL;
+#define TL_REAL_DTYPE TL_F64
+#define TL_SUFFIX(name) name##_f64
+#define GEMM tl_gemm_f64
+#define GEMM1 tl_gemm1_f64
+#else
+typedef float REAL;
+#define TL_REAL_DTYPE TL_F32
+#define TL_SUFFIX(name) name##_f32
+#define GEMM tl_gemm_f32
+#define GEMM1 tl_gemm1_f32
+#endif
+
+/* One built-in op of one type, found by the dispatch table of ops.c under tl_cpu_NAME_f32 / tl_cpu_NAME_f64. */
+typedef struct tl_cpu_op { unsigned flags; int (*shape)(tl_op_call *c); tl_kernel kernel; } tl_cpu_op;
+#define TL_CPU_NAME2(name, suffix) tl_cpu_##name##suffix
+#ifdef TL_DOUBLE
+#define TL_CPU_OP(name, flag) const tl_cpu_op tl_cpu_##name##_f64 = { flag, shape, { forward, backward } };
+#else
+#define TL_CPU_OP(name, flag) const tl_cpu_op tl_cpu_##name##_f32 = { flag, shape, { forward, backward } };
+#endif
+
+/* Shape rule helpers; each records a sentence naming the op, the input, what was found and what was wanted, and returns -1. */
+int tl_shape_rank(tl_op_call *c, int input, int least, int most);              /* rank of in[input] within bounds */
+int tl_shape_same(tl_op_call *c, int a, int b);                                /* equal shapes */
+int tl_shape_dim(tl_op_call *c, int input, int axis, int64_t wanted, const char *why);
+int tl_shape_ints(tl_op_call *c, int input);                                   /* i32 */
+int tl_shape_out(tl_op_call *c, tl_dtype dtype, int rank, const int64_t *dims);
+int tl_shape_like(tl_op_call *c, int input);                                   /* out has in[input]'s shape and type */
+int tl_shape_save(tl_op_call *c, tl_dtype dtype, int rank, const int64_t *dims); /* one more saved buffer */
+int tl_op_refuse(tl_op_call *c, const char *format, ...) TL_PRINTF(2, 3);      /* "linear: ..." */
+/* Offsets [n + 1] are data, so they are checked in forward: ascending from 0 to `total`. */
+int tl_check_offsets(tl_op_call *c, int input, int64_t total);
+/* Index values are data: all in [low, high). */
+int tl_check_index(tl_op_call *c, int input, int64_t low, int64_t high);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * train.h - one run: from a resolved configuration to recorded numbers. Knows neither Lua nor SQLite: it calls a recorder.
+ */
+#ifndef HOST_TRAIN_H
+#define HOST_TRAIN_H
+
+#include "base/base.h"
+#include "base/json.h"
+#include "data/data.h"
+#include "plugin/host.h"
+
+/* --- metrics by name ------------------------------------------------------------------------------------------------------ */
+typedef struct tl_metric_request { /* NAME[@k][:threshold=micro_f1|label_f1|0.3][:group=head|...] */
+	char *text;                        /* as written, canonical */
+	const tl_metric *metric;
+	int64_t k;                         /* 0: none */
+	int threshold;                     /* TL_THRESHOLD_* */
+	double threshold_value;
+	char *group;                       /* "" or head, tail, head_docs, tail_docs, q4.0 */
+	char *signature;                   /* spelled out, without the group */
+} tl_metric_request;
+enum { TL_THRESHOLD_FIXED = 0, TL_THRESHOLD_MICRO_F1, TL_THRESHOLD_LABEL_F1 };
+int tl_metric_parse(tl_metric_request *out, tl_registry *r, const char *text, tl_error *e);
+void tl_metric_request_free(tl_metric_request *q);
+
+/* Scores of a split as they are stored: logits in float32, all columns or the best `keep`. */
+typedef struct tl_scores {
+	int64_t n, n_labels, keep;         /* keep = n_labels: dense, label == NULL */
+	const float *logit;                /* [n, keep] */
+	const int32_t *label;              /* [n, keep] best first; NULL where dense */
+	const int64_t *gold_offsets;       /* [n + 1] */
+	const int32_t *gold;
+} tl_scores;
+typedef struct tl_metric_value { double value; bool defined; int64_t n_docs, n_skipped; } tl_metric_value;
+/* thresholds are tuned on `valid` (may be NULL: then tuned forms are refused by name). The same code serves training and rescore: same bits. */
+int tl_metrics_compute(const tl_scores *scores, const tl_scores *valid, const tl_statistics *train, double propensity_a, double propensity_b,
+                       int n, const tl_metric_request *request, tl_metric_value *out, tl_error *e);
+/* Per-document accumulators for paired tests: rows [n_evaluated, width], and the value from any sum of rows. 1: the metric has no such form. */
+typedef struct tl_metric_rows { int64_t n, width; int64_t *document; /* [n] index into scores */ double *row; void *state; } tl_metric_rows;
+int tl_metrics_rows(tl_metric_rows *out, const tl_scores *scores, const tl_scores *valid, const tl_statistics *train, double propensity_a, double propensity_b,
+                    const tl_metric_request *request, tl_error *e);
+double tl_metric_rows_value(const tl_metric_rows *r, const double *sums /* [width] */, int64_t n);
+void tl_metric_rows_free(tl_metric_rows *r);
+void tl_tune_thresholds(const tl_scores *valid, double *global, double *global_f1, double *per_label /* [L] */);
+
+/* --- where the numbers go --------------------------------------------------------------------------------------------------- */
+typedef struct tl_recorder { /* each returns 0 or -1 (then the run stops); all are called from one thread */
+	void *arg;
+	int (*curve)(void *arg, int64_t step, const char *name, double value);
+	int (*result)(void *arg, const char *split, int64_t epoch, const tl_metric_request *q, const tl_metric_value *v);
+	int (*predictions)(void *arg, const char *split, const tl_dataset *d, const tl_scores *s);
+	int (*heartbeat)(void *arg, int64_t epoch, int64_t step, int64_t steps, double loss, double tokens_per_second, const char *metric, double value);
+	int (*message)(void *arg, const char *level, const char *text);
+	int (*artifact)(void *arg, const char *kind, const char *path, const char *sha256, int64_t bytes);
+	/* 1: the script's on_epoch says stop */
+	int (*epoch)(void *arg, int64_t epoch, int n, const tl_metric_request *q, const tl_metric_value *v);
+	bool (*interrupted)(void *arg);
+} tl_recorder;
+
+typedef struct tl_run_options {
+	const char *folder;                 /* artifacts: FILE.db.d/IDENTITY */
+	const char *script_dir;
+	int threads;
+	const char *device;                 /* "cpu", "cuda:0" */
+	int64_t limit_docs;                 /* 0: all */
+	bool resume;                        /* from the last checkpoint in folder, where there is one */
+} tl_run_options;
+typedef struct tl_run_summary {
+	int64_t best_epoch;
+	double train_seconds, tokens_per_second;
+	int64_t peak_rss_bytes;
+	char weights_sha256[65];
+	char plugin_at_fault[64];           /* after a failure: "label/corank" */
+} tl_run_summary;
+/* config: {"data": {...}, "model": [...], "train": {...}, "metrics": [...], "seed": n}, all keys resolved. Returns 0, -1 (e), or TL_INTERRUPTED. */
+int tl_run_train(const json_t *config, tl_registry *r, const tl_run_options *o, const tl_recorder *rec, tl_run_summary *summary, tl_error *e);
+/* Fills in every missing key of `train` with its default and refuses unknown ones (nearest name). has_valid decides `select`. */
+int tl_train_defaults(json_t *train, bool has_valid, tl_error *e);
+/* The configuration's part that decides numbers, as canonical JSON -> identity hash. Adds plugin hashes, dataset hash, initial-weight and tokenizer hashes,
+ * host numeric version, device, instruction set, GEMM library, precision, seed. */
+int tl_run_identity(const json_t *config, tl_registry *r, const tl_dataset *d, const char *script_dir, const char *device, char hex[65], json_t **parts, tl_error *e);
+
+/* --- a trained run used again -------------------------------------------------------------------------------------------------- */
+typedef struct tl_trained tl_trained;
+tl_trained *tl_trained_open(const json_t *config, tl_registry *r, const tl_run_options *o, tl_error *e); /* weights from o->folder */
+/* logits [n, L] for texts (malloc'd). */
+int tl_trained_scores(tl_trained *t, const char *const *texts, int64_t n, float **logits, int64_t *n_labels, tl_error *e);
+const tl_dataset *tl_trained_dataset(const tl_trained *t);
+int tl_trained_export(tl_trained *t, const char *dir, tl_error *e);
+void tl_trained_close(tl_trained *t);
+
+#endif
