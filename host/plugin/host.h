@@ -28,6 +28,8 @@ const tl_candidate *tl_registry_at(const tl_registry *r, int64_t i);
 /* NULL after an error with the nearest name, or why the file was refused. */
 const tl_candidate *tl_registry_find(tl_registry *r, const char *kind, const char *name, tl_error *e);
 const tl_candidate *tl_registry_load_file(tl_registry *r, const char *path, tl_error *e);
+/* A descriptor made at run time (modules in Lua): p and its texts outlive the registry. where: "script.lua:12". Found before any file. */
+const tl_candidate *tl_registry_add(tl_registry *r, const tl_plugin *p, const char *sha256, const char *where, tl_error *e);
 /* The metric row behind a name such as "ndcg"; its plugin in *where. */
 const tl_metric *tl_registry_metric(tl_registry *r, const char *name, const tl_candidate **where, tl_error *e);
 const char *tl_plugin_hash(const tl_candidate *c, tl_error *e);
