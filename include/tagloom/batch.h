@@ -64,6 +64,15 @@ TL_API const tl_statistics *tl_train_statistics(tl_ctx *ctx);
 
 /* Injected draws of a reference vector for the running instance: JSON text, or NULL. */
 TL_API const char *tl_draws(tl_ctx *ctx);
+/* The same as lists of integers: the draws themselves (key NULL) or what an object holds under `key`. 1 given, 0 none, -1 after an error. */
+TL_API int tl_draw_lists(tl_ctx *ctx, const char *key, tl_lists *out);
+
+/* Value of a symbol of the model as far as it is known ("L", "d", "K", "V"), -1 where it is not: for checks at build time. */
+TL_API int64_t tl_symbol(tl_ctx *ctx, const char *name);
+/* The encoder's table of word embeddings [V, d]; NULL after an error where the encoder has none. */
+TL_API tl_tensor *tl_word_embeddings(tl_ctx *ctx);
+/* Word pieces of all label names without special tokens: label l's are ids[offsets[l]] .. ids[offsets[l+1]-1]. 0, or -1 after an error. */
+TL_API int tl_label_tokens(tl_ctx *ctx, const int32_t **offsets, const int32_t **ids);
 
 /* --- calling the encoder ------------------------------------------------------------------------------------------- */
 enum { TL_WANT_HIDDEN = 1, TL_WANT_LAYERS = 2, TL_WANT_CLS = 4, TL_WANT_POOLED = 8 };
