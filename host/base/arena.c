@@ -109,6 +109,21 @@ tl_arena_reset(tl_arena *a)
 	a->used = 0;
 }
 
+tl_arena_mark
+tl_arena_here(const tl_arena *a)
+{
+	return (tl_arena_mark){ a->now, a->now ? a->now->used : 0, a->used };
+}
+
+void
+tl_arena_back(tl_arena *a, tl_arena_mark mark)
+{
+	a->now = mark.block ? mark.block : a->first;
+	if (a->now)
+		a->now->used = mark.in_block;
+	a->used = mark.used;
+}
+
 size_t
 tl_arena_used(const tl_arena *a)
 {

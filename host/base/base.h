@@ -46,6 +46,9 @@ void *tl_arena_zalloc(tl_arena *a, size_t bytes);
 char *tl_arena_strdup(tl_arena *a, const char *s);
 char *tl_arena_format(tl_arena *a, const char *format, ...) TL_PRINTF(2, 3);
 void tl_arena_reset(tl_arena *a);                     /* keeps its blocks: a warm step allocates nothing */
+typedef struct tl_arena_mark { void *block; size_t in_block, used; } tl_arena_mark;
+tl_arena_mark tl_arena_here(const tl_arena *a);       /* the place up to which the arena is filled ... */
+void tl_arena_back(tl_arena *a, tl_arena_mark mark);  /* ... and back to it: what was allocated since is forgotten */
 size_t tl_arena_used(const tl_arena *a);
 size_t tl_arena_peak(const tl_arena *a);              /* since tl_arena_new */
 void tl_arena_free(tl_arena *a);

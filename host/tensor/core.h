@@ -22,15 +22,20 @@ size_t tl_ctx_peak_bytes(const tl_ctx *ctx);
 void tl_ctx_set_warn(tl_ctx *ctx, void (*warn)(void *user, const char *text)); /* where tl_warn goes; default: tl_warning once per text */
 /* Starts a step: forgets all tensors of the last one, sets the streams. training: dropout on, tape recorded. */
 void tl_ctx_begin(tl_ctx *ctx, uint64_t seed, int64_t step, bool training, bool record);
+bool tl_ctx_training(const tl_ctx *ctx);        /* what tl_ctx_begin was told */
+int64_t tl_ctx_step(const tl_ctx *ctx);
+uint64_t tl_ctx_seed(const tl_ctx *ctx);
 /* The instance whose forward runs (keys its streams). Resets the purpose to "forward", every ordinal to 0. NULL: none. */
 void tl_ctx_instance(tl_ctx *ctx, const char *instance);
 const char *tl_ctx_instance_name(const tl_ctx *ctx);
 /* Hash of (seed, instance, purpose, ordinal) that keys Philox; for initial weights: purpose "init", instance and weight name. */
 uint64_t tl_stream_key(uint64_t seed, const char *instance, const char *purpose, uint64_t ordinal);
-/* Differentiates a scalar. Gradients of weights are added to their gradient buffers; those of other tensors are kept until the step ends. */
+/* Differentiates a scalar. Gradients of weights are added to their gradient buffers; those of variables (tl_variable) are kept until the
+ * step ends; those of other tensors are used again as soon as nothing needs them, unless tl_keep_gradient was called before. */
 int tl_backward(tl_ctx *ctx, tl_tensor *total);
 /* Gradient of a tensor of this step after tl_backward, as a tensor of the same shape; NULL where none reached it. */
 tl_tensor *tl_gradient(tl_ctx *ctx, const tl_tensor *x);
+void tl_keep_gradient(tl_tensor *x);
 /* A tensor of this step that wants a gradient, with given values (slots of reference vectors, gradient checks). */
 tl_tensor *tl_variable(tl_ctx *ctx, int rank, const int64_t *dims, const double *host);
 /* Scalar loss assembled by the host: sum of weight_i * scalar_i (n = 0: a zero). */

@@ -34,10 +34,15 @@ typedef struct tl_cpu_op { unsigned flags; int (*shape)(tl_op_call *c); tl_kerne
 #define TL_CPU_OP(name, flag) const tl_cpu_op tl_cpu_##name##_f32 = { flag, shape, { forward, backward } };
 #endif
 
+/* The rows of ops.def in their order, as descriptors for tl_apply; NULL where a build lacks the kernel. */
+int64_t tl_op_count(void);
+const tl_op *tl_op_row(tl_ctx *ctx, int64_t i);
+
 /* Shape rule helpers; each records a sentence naming the op, the input, what was found and what was wanted, and returns -1. */
 int tl_shape_rank(tl_op_call *c, int input, int least, int most);              /* rank of in[input] within bounds */
 int tl_shape_same(tl_op_call *c, int a, int b);                                /* equal shapes */
 int tl_shape_dim(tl_op_call *c, int input, int axis, int64_t wanted, const char *why);
+int tl_shape_tail(tl_op_call *c, int input, int of);                           /* in[input] has the shape of in[of]'s last axes, or is a scalar */
 int tl_shape_ints(tl_op_call *c, int input);                                   /* i32 */
 int tl_shape_out(tl_op_call *c, tl_dtype dtype, int rank, const int64_t *dims);
 int tl_shape_like(tl_op_call *c, int input);                                   /* out has in[input]'s shape and type */
@@ -47,5 +52,19 @@ int tl_op_refuse(tl_op_call *c, const char *format, ...) TL_PRINTF(2, 3);      /
 int tl_check_offsets(tl_op_call *c, int input, int64_t total);
 /* Index values are data: all in [low, high). */
 int tl_check_index(tl_op_call *c, int input, int64_t low, int64_t high);
+
+/* --- loops that several kernels share (common.c), cut by shape alone --- */
+/* to[d] += (or = where fresh) the sums over n rows of g [n, d], times m [n, d] where that is not NULL. */
+void TL_SUFFIX(tl_column_sums)(tl_ctx *ctx, int64_t n, int64_t d, const REAL *g, const REAL *m, REAL *to, bool fresh);
+/* Sum of n numbers, accumulated in double by fixed tiles. */
+double TL_SUFFIX(tl_sum_all)(tl_ctx *ctx, int64_t n, const REAL *x);
+/* fn(arg, from, to) over [0, n) in blocks of `block` on the worker threads. */
+void tl_blocks(tl_ctx *ctx, int64_t n, int64_t block, void (*fn)(void *arg, int64_t from, int64_t to), void *arg);
+/* y = act(x), and gx (+)= g act'(x) where y = act(x); x may be NULL except for gelu. One thread. */
+void TL_SUFFIX(tl_act_forward)(int act, int64_t n, const REAL *x, REAL *y);
+void TL_SUFFIX(tl_act_backward)(int act, int64_t n, const REAL *x, const REAL *y, const REAL *g, REAL *gx, bool fresh);
+int tl_shape_act(tl_op_call *c, double act);       /* refuses what is no tl_activation */
+int64_t tl_rows(const tl_view *v, int last);       /* product of all axes but the `last` last ones */
+int64_t tl_tail(const tl_view *v, int last);       /* product of the `last` last axes */
 
 #endif

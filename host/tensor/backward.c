@@ -1,0 +1,332 @@
+/*
+ * backward.c - gradients: the tape is walked from its end, each node adds to the gradients of its inputs. A gradient buffer is used
+ * again once its tensor's node has been passed, so that the backward of a deep model needs little memory.
+ */
+#include <string.h>
+
+#include "internal.h"
+
+static void *
+spare_take(tl_ctx *ctx, size_t bytes, size_t *got)
+{
+	struct free_block **best = NULL;
+
+	for (struct free_block **b = &ctx->spare; *b; b = &(*b)->next)
+		if ((*b)->bytes >= bytes && (*b)->bytes <= bytes + bytes / 4 + 4096 && (!best || (*b)->bytes < (*best)->bytes))
+			best = b;
+	if (best) {
+		struct free_block *taken = *best;
+		*best = taken->next;
+		*got = taken->bytes;
+		return taken;
+	}
+	*got = (bytes + 63) / 64 * 64;
+	return tl_arena_alloc(ctx->arena, *got);
+}
+
+void *
+tl_grad_buffer(tl_ctx *ctx, tl_tensor *x, bool *fresh)
+{
+	x = tl_root(x);
+	*fresh = !x->weight && !x->reached;
+	if (!x->grad)
+		x->grad = spare_take(ctx, TL_MAX((size_t)x->view.count * tl_dtype_bytes(x->view.dtype), sizeof(struct free_block)), &x->grad_bytes);
+	return x->grad;
+}
+
+static void
+release(tl_ctx *ctx, tl_tensor *x)
+{
+	struct free_block *b = x->grad;
+
+	if (x->weight || x->keep || !b)
+		return;
+	b->bytes = x->grad_bytes;
+	b->next = ctx->spare;
+	ctx->spare = b;
+	x->grad = NULL;
+	x->reached = false;
+}
+
+static int
+node_backward(tl_ctx *ctx, tl_node *node)
+{
+	const tl_kernel *kernel = tl_op_kernel(ctx, node->op);
+	tl_op_call c;
+	tl_arena_mark before_scratch;
+	void **grad = tl_arena_zalloc(ctx->arena, (size_t)node->n_in * sizeof *grad + 1);
+	bool *fresh = tl_arena_zalloc(ctx->arena, (size_t)node->n_in + 1), any = false;
+
+	for (int i = 0; i < node->n_in; i++) {
+		tl_tensor *x = node->in[i];
+		bool twice = false;
+
+		if (!x || !tl_wants_gradient(x))
+			continue;
+		for (int j = 0; j < node->n_in; j++)
+			twice |= j != i && node->in[j] && tl_root(node->in[j]) == tl_root(x);
+		grad[i] = tl_grad_buffer(ctx, x, &fresh[i]);
+		if (fresh[i] && (twice || !(node->op->flags & TL_OP_FRESH))) {
+			memset(grad[i], 0, (size_t)x->view.count * tl_dtype_bytes(x->view.dtype));
+			fresh[i] = false;
+		}
+		tl_root(x)->reached = true;
+		any = true;
+	}
+	if (!any)
+		return 0;
+	if (!kernel || !kernel->backward)
+		return tl_fail(ctx, "%s: this op cannot be differentiated; detach its inputs", node->op->name);
+	tl_op_call_fill(ctx, &c, node->op, node->in, node->n_in, node->arg, node->n_arg);
+	before_scratch = tl_arena_here(ctx->arena);
+	c.out = node->out->view;
+	c.n_saved = node->n_saved;
+	memcpy(c.saved, node->saved, sizeof c.saved);
+	c.key = node->key;
+	c.training = node->training;
+	c.grad_out = tl_root(node->out)->grad;
+	c.grad_in = grad;
+	c.grad_fresh = fresh;
+	if (kernel->backward(&c) || tl_status(ctx))
+		return tl_status(ctx) ? -1 : tl_fail(ctx, "%s: the backward function failed without saying why", node->op->name);
+	tl_arena_back(ctx->arena, before_scratch);
+	return 0;
+}
+
+/* Walks the tape from its end. The gradient of its last tensors must be there. */
+static int
+walk(tl_ctx *ctx, tl_node *tape)
+{
+	for (tl_node *node = tape; node; node = node->before) {
+		tl_tensor *out = tl_root(node->out);
+
+		if (!out->reached)
+			continue;
+		if (node->segment ? tl_segment_backward(ctx, node) : node_backward(ctx, node))
+			return -1;
+		release(ctx, out);
+	}
+	return 0;
+}
+
+int
+tl_backward(tl_ctx *ctx, tl_tensor *total)
+{
+	tl_node *tape = ctx->tape;
+	bool fresh;
+	void *g;
+
+	if (tl_status(ctx))
+		return -1;
+	if (!total)
+		return tl_fail(ctx, "tl_backward: there is no total (NULL)");
+	if (total->view.count != 1)
+		return tl_fail(ctx, "tl_backward: the total has %lld elements; wanted a scalar", (long long)total->view.count);
+	if (!tl_wants_gradient(total))
+		return 0; /* nothing that is trained led to it */
+	ctx->tape = NULL;
+	g = tl_grad_buffer(ctx, total, &fresh);
+	if (total->view.dtype == TL_F64)
+		*(double *)g = 1 + (fresh ? 0 : *(double *)g);
+	else
+		*(float *)g = 1 + (fresh ? 0 : *(float *)g);
+	tl_root(total)->reached = true;
+	return walk(ctx, tape);
+}
+
+void
+tl_keep_gradient(tl_tensor *x)
+{
+	if (x)
+		tl_root(x)->keep = true;
+}
+
+tl_tensor *
+tl_gradient(tl_ctx *ctx, const tl_tensor *x)
+{
+	const tl_tensor *root;
+	tl_tensor *g;
+
+	if (!x)
+		return NULL;
+	root = x->root ? x->root : x;
+	if (!root->grad || (!root->weight && !root->reached))
+		return NULL;
+	g = tl_arena_zalloc(ctx->arena, sizeof *g);
+	g->view = x->view;
+	g->view.data = root->grad;
+	g->serial = ++ctx->serial;
+	return g;
+}
+
+/* --- the host's total --- */
+
+static int
+total_shape(tl_op_call *c)
+{
+	for (int i = 0; i < c->n_in; i++)
+		if (c->in[i].count != 1)
+			return tl_fail(c->ctx, "total: loss part %d has %lld elements; wanted a scalar", i, (long long)c->in[i].count);
+	c->out = (tl_view){ .dtype = c->ctx->compute, .count = 1 };
+	return 0;
+}
+
+static double
+scalar(const tl_view *v)
+{
+	return v->dtype == TL_F64 ? *(const double *)v->data : *(const float *)v->data;
+}
+
+static int
+total_forward(tl_op_call *c)
+{
+	double sum = 0;
+
+	for (int i = 0; i < c->n_in; i++)
+		sum += c->arg[i] * scalar(&c->in[i]);
+	if (c->out.dtype == TL_F64)
+		*(double *)c->out.data = sum;
+	else
+		*(float *)c->out.data = (float)sum;
+	return 0;
+}
+
+static int
+total_backward(tl_op_call *c)
+{
+	for (int i = 0; i < c->n_in; i++)
+		if (!c->grad_in[i])
+			continue;
+		else if (c->out.dtype == TL_F64)
+			*(double *)c->grad_in[i] += c->arg[i] * *(const double *)c->grad_out;
+		else
+			*(float *)c->grad_in[i] += (float)(c->arg[i] * *(const float *)c->grad_out);
+	return 0;
+}
+
+static const tl_op total_op = { .size = sizeof(tl_op), .name = "total", .signature = "parts:reals", .shape = total_shape,
+	.f32 = { total_forward, total_backward }, .f64 = { total_forward, total_backward } };
+
+tl_tensor *
+tl_weighted_total(tl_ctx *ctx, int n, tl_tensor *const *part, const double *weight)
+{
+	return tl_op_run(ctx, &total_op, part, n, weight, n);
+}
+
+/* --- segments: kept is the way to compute them, not what they computed --- */
+
+struct tl_segment {
+	tl_segment_fn fn;
+	void *arg;
+	tl_stream_state stream;
+	bool has_instance;
+};
+
+tl_tensor *
+tl_segment(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *arg)
+{
+	struct tl_segment segment = { fn, arg, ctx->stream, ctx->has_instance };
+	tl_arena_mark mark;
+	tl_tensor *out, *result;
+	tl_view v;
+	bool record = tl_recording(ctx);
+
+	if (tl_status(ctx))
+		return NULL;
+	if (!record)
+		return fn(ctx, in, n_in, arg);
+	result = tl_arena_zalloc(ctx->arena, sizeof *result);
+	mark = tl_arena_here(ctx->arena);
+	tl_no_grad_push(ctx);
+	out = fn(ctx, in, n_in, arg);
+	tl_no_grad_pop(ctx);
+	if (!out || tl_status(ctx)) {
+		if (!tl_status(ctx))
+			tl_fail(ctx, "tl_segment: the function returned no tensor and no error");
+		return NULL;
+	}
+	v = out->view;
+	tl_arena_back(ctx->arena, mark);
+	/* The result moves to the front of what the segment used: all else is given up. */
+	result->view = v;
+	result->view.data = tl_arena_alloc(ctx->arena, (size_t)v.count * tl_dtype_bytes(v.dtype) + 1);
+	memmove(result->view.data, v.data, (size_t)v.count * tl_dtype_bytes(v.dtype));
+	result->serial = ++ctx->serial;
+	result->wants = v.dtype != TL_I32; /* weights inside may want gradients even where no input does */
+	if (result->wants) {
+		tl_node *node = tl_node_new(ctx, in, n_in, result);
+		node->segment = tl_arena_alloc(ctx->arena, sizeof segment);
+		*node->segment = segment;
+	}
+	return result;
+}
+
+int
+tl_segment_backward(tl_ctx *ctx, tl_node *node)
+{
+	struct tl_segment *s = node->segment;
+	tl_tensor **inner = tl_arena_zalloc(ctx->arena, (size_t)node->n_in * sizeof *inner + 1), *out;
+	tl_stream_state stream = ctx->stream;
+	bool has_instance = ctx->has_instance, training = ctx->training;
+	int64_t segment_start = ctx->segment_start;
+	struct free_block *spare;
+	tl_arena_mark mark;
+	int status = 0;
+
+	/* Buffers that outlive the recomputation are made before the mark. */
+	for (int i = 0; i < node->n_in; i++) {
+		bool fresh;
+		if (!node->in[i] || !tl_wants_gradient(node->in[i]) || node->in[i]->weight)
+			continue;
+		void *g = tl_grad_buffer(ctx, node->in[i], &fresh);
+		if (fresh)
+			memset(g, 0, (size_t)node->in[i]->view.count * tl_dtype_bytes(node->in[i]->view.dtype));
+		tl_root(node->in[i])->reached = true;
+	}
+	spare = ctx->spare;
+	mark = tl_arena_here(ctx->arena);
+	ctx->spare = NULL;
+	ctx->stream = s->stream;
+	ctx->has_instance = s->has_instance;
+	ctx->training = node->training;
+	ctx->tape = NULL;
+	ctx->segment_start = ++ctx->serial;
+	for (int i = 0; i < node->n_in; i++) {
+		tl_tensor *x = node->in[i];
+		if (!x || x->weight) {
+			inner[i] = x;
+			continue;
+		}
+		inner[i] = tl_detach(ctx, x);
+		inner[i]->wants = tl_wants_gradient(x);
+		inner[i]->grad = inner[i]->wants ? tl_root(x)->grad : NULL;
+		inner[i]->reached = inner[i]->keep = inner[i]->wants;
+	}
+	out = s->fn(ctx, inner, node->n_in, s->arg);
+	if (!out || tl_status(ctx) || out->view.count != node->out->view.count)
+		status = tl_status(ctx) ? -1 : tl_fail(ctx, "tl_segment: the function gave another result when it was run again");
+	else if (tl_wants_gradient(out)) {
+		bool fresh;
+		size_t bytes = (size_t)out->view.count * tl_dtype_bytes(out->view.dtype);
+		void *g = tl_grad_buffer(ctx, out, &fresh);
+		if (fresh)
+			memcpy(g, tl_root(node->out)->grad, bytes);
+		else if (out->view.dtype == TL_F64) /* the output is one of the inputs */
+			for (int64_t i = 0; i < out->view.count; i++)
+				((double *)g)[i] += ((const double *)tl_root(node->out)->grad)[i];
+		else
+			for (int64_t i = 0; i < out->view.count; i++)
+				((float *)g)[i] += ((const float *)tl_root(node->out)->grad)[i];
+		tl_root(out)->reached = true;
+		status = walk(ctx, ctx->tape);
+	}
+	ctx->tape = NULL;
+	ctx->segment_start = segment_start;
+	ctx->stream = stream;
+	ctx->has_instance = has_instance;
+	ctx->training = training;
+	ctx->spare = spare;
+	if (!status)
+		tl_arena_back(ctx->arena, mark);
+	return status;
+}

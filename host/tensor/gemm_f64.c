@@ -1,0 +1,13 @@
+/* gemm_f64.c - the blocked product for double in plain C. */
+#define REAL double
+typedef REAL vec __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
+#define VEC vec
+#define LANES (16 / (int)sizeof(REAL))
+#define ZERO() ((vec){ 0 })
+#define LOAD(p) (*(const vec *)(p))
+#define STORE(p, v) (*(vec *)(p) = (v))
+#define SET1(x) ((vec){ 0 } + (x))
+#define FMA(a, b, c) ((a) * (b) + (c))
+#define MR 6
+#define OWN tl_own_f64_plain
+#include "gemm_own.h"

@@ -1,0 +1,76 @@
+/* initial.c - initial weights: always drawn on the CPU in double from a named stream, then rounded. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+static void
+put(tl_tensor *x, int64_t i, double v)
+{
+	if (x->view.dtype == TL_F64)
+		((double *)x->view.data)[i] = v;
+	else
+		((float *)x->view.data)[i] = (float)v;
+}
+
+void
+tl_init_uniform(tl_tensor *x, uint64_t key, double limit)
+{
+	tl_stream s = { .key = key };
+
+	for (int64_t i = 0; i < x->view.count; i++)
+		put(x, i, limit * (2 * tl_random_unit(&s) - 1));
+}
+
+void
+tl_init_normal(tl_tensor *x, uint64_t key, double sd)
+{
+	tl_stream s = { .key = key };
+
+	for (int64_t i = 0; i < x->view.count; i++)
+		put(x, i, sd * tl_random_normal(&s));
+}
+
+void
+tl_init_fill(tl_tensor *x, double value)
+{
+	for (int64_t i = 0; i < x->view.count; i++)
+		put(x, i, value);
+}
+
+/* Rows (or columns, where there are fewer) of a normal matrix made orthonormal, twice for the rounding's sake. */
+int
+tl_init_orthogonal(tl_tensor *x, uint64_t key, double gain, tl_error *e)
+{
+	tl_stream s = { .key = key };
+	int64_t rows = x->view.rank ? x->view.dim[0] : 1, columns = rows ? x->view.count / rows : 0;
+	int64_t n = TL_MIN(rows, columns), m = TL_MAX(rows, columns);
+	double *q;
+
+	if (x->view.rank < 2)
+		return tl_error_set(e, TL_USAGE, "orthogonal initial values need a weight of rank 2 or more; this one has rank %d", x->view.rank);
+	q = tl_alloc((size_t)(n * m) * sizeof *q + 1);
+	for (int64_t i = 0; i < n; i++) {
+		double *row = q + i * m, norm = 0;
+		for (int64_t j = 0; j < m; j++)
+			row[j] = tl_random_normal(&s);
+		for (int twice = 0; twice < 2; twice++)
+			for (int64_t k = 0; k < i; k++) {
+				double dot = 0;
+				for (int64_t j = 0; j < m; j++)
+					dot += row[j] * q[k * m + j];
+				for (int64_t j = 0; j < m; j++)
+					row[j] -= dot * q[k * m + j];
+			}
+		for (int64_t j = 0; j < m; j++)
+			norm += row[j] * row[j];
+		norm = sqrt(norm);
+		for (int64_t j = 0; j < m; j++)
+			row[j] /= norm;
+	}
+	for (int64_t r = 0; r < rows; r++)
+		for (int64_t j = 0; j < columns; j++)
+			put(x, r * columns + j, gain * (rows <= columns ? q[r * m + j] : q[j * m + r]));
+	free(q);
+	return 0;
+}

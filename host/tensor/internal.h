@@ -1,0 +1,91 @@
+/* internal.h - what the files of host/tensor share and nobody else sees. */
+#ifndef HOST_TENSOR_INTERNAL_H
+#define HOST_TENSOR_INTERNAL_H
+
+#include "tensor/core.h"
+
+struct tl_tensor {
+	tl_view view;
+	tl_tensor *root;           /* a view's owner: its gradient is the owner's; NULL: the tensor itself */
+	const tl_weight_info *weight; /* NULL: a tensor of the step */
+	void *grad;                /* weights: the persistent buffer; others: made when the backward reaches them */
+	size_t grad_bytes;         /* size of the block behind grad, for reuse */
+	int64_t serial;            /* position in the step; segments use it to know what lies outside */
+	bool wants;                /* a gradient is wanted (weights: trainable) */
+	bool reached;              /* grad holds a value */
+	bool keep;                 /* a variable: its gradient stays until the step ends */
+};
+
+/* One recorded operation. Nodes form a list from the last to the first. */
+typedef struct tl_node {
+	struct tl_node *before;
+	const tl_op *op;           /* NULL: a segment or a total */
+	struct tl_segment *segment;
+	int n_in, n_arg, n_saved;
+	tl_tensor **in;
+	const double *arg;
+	tl_tensor *out;
+	tl_view saved[TL_OP_MAX_SAVED];
+	uint64_t key;
+	bool training;
+} tl_node;
+
+struct free_block { struct free_block *next; size_t bytes; };
+
+typedef struct tl_stream_state { char instance[128], purpose[64]; uint64_t ordinal; } tl_stream_state;
+
+struct tl_ctx {
+	tl_dtype compute;
+	tl_pool *pool;
+	void *user;
+	tl_error error;
+	tl_arena *arena;
+	void (*warn)(void *user, const char *text);
+	char **warned;             /* texts said once */
+	int64_t n_warned, warned_capacity;
+	uint64_t seed;
+	int64_t step;
+	bool training, record;
+	int no_grad;
+	bool has_instance;
+	tl_stream_state stream;
+	const tl_op *running;      /* whose shape rule or kernel runs: names refusals */
+	tl_node *tape;
+	int64_t serial, segment_start; /* tensors below segment_start lie outside the running segment; 0: none runs */
+	struct free_block *spare;  /* gradient buffers that were used up, to be used again */
+};
+
+static inline tl_tensor *
+tl_root(tl_tensor *x)
+{
+	return x->root ? x->root : x;
+}
+static inline bool
+tl_recording(const tl_ctx *ctx)
+{
+	return ctx->record && !ctx->no_grad;
+}
+static inline size_t
+tl_dtype_bytes(tl_dtype d)
+{
+	return d == TL_F64 ? 8 : d == TL_BF16 ? 2 : 4;
+}
+
+/* A tensor of this step with uninitialised values; NULL after an error (too large). */
+tl_tensor *tl_tensor_new(tl_ctx *ctx, tl_dtype dtype, int rank, const int64_t *dims);
+int tl_view_set(tl_ctx *ctx, const char *who, tl_view *v, tl_dtype dtype, int rank, const int64_t *dims);
+void tl_dims_text(const tl_view *v, char *text, size_t size);
+tl_tensor *tl_op_run(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in, const double *arg, int n_arg);
+/* Kind and name of an op's input from its signature: "x:real b:real? ..." */
+typedef struct tl_input_kind { char kind; /* 'r' real, 'i' int, 'l' list of reals */ bool optional; const char *name; int name_length; } tl_input_kind;
+int tl_signature_inputs(const char *signature, tl_input_kind *kind, int most);
+int tl_segment_backward(tl_ctx *ctx, tl_node *node);
+/* The call that forward and backward of a node have in common. */
+int tl_op_call_fill(tl_ctx *ctx, tl_op_call *c, const tl_op *op, tl_tensor *const *in, int n_in, const double *arg, int n_arg);
+const tl_kernel *tl_op_kernel(tl_ctx *ctx, const tl_op *op);
+/* Puts a node without an op on the tape. */
+tl_node *tl_node_new(tl_ctx *ctx, tl_tensor *const *in, int n_in, tl_tensor *out);
+/* The gradient buffer of a tensor, made if it has none; *fresh: it holds nothing yet. */
+void *tl_grad_buffer(tl_ctx *ctx, tl_tensor *x, bool *fresh);
+
+#endif

@@ -1,0 +1,242 @@
+/*
+ * ops.c - from a call to a recorded result. Every row of ops.def becomes a function here; its kernels are found under
+ * tl_cpu_NAME_f32 and tl_cpu_NAME_f64.
+ */
+#include <string.h>
+
+#include "tensor/cpu/cpu.h"
+#include "internal.h"
+
+int
+tl_signature_inputs(const char *signature, tl_input_kind *kind, int most)
+{
+	int n = 0;
+
+	for (const char *s = signature; s && *s && n < most;) {
+		size_t word = strcspn(s, " "), name = strcspn(s, ":");
+		const char *what = s + name + 1;
+		size_t length = name < word ? word - name - 1 : 0;
+		bool optional = length && what[length - 1] == '?';
+		size_t bare = length - optional;
+		char k = bare == 4 && !memcmp(what, "real", 4) ? 'r' : bare == 3 && !memcmp(what, "int", 3) ? 'i' : bare == 5 && !memcmp(what, "reals", 5) ? 'l' : 0;
+
+		if (k)
+			kind[n++] = (tl_input_kind){ k, optional, s, (int)name };
+		s += word;
+		s += strspn(s, " ");
+	}
+	return n;
+}
+
+/* Where a device other than the CPU would be asked for its kernel. */
+const tl_kernel *
+tl_op_kernel(tl_ctx *ctx, const tl_op *op)
+{
+	const tl_kernel *k = ctx->compute == TL_F64 ? &op->f64 : &op->f32;
+
+	if (!k->forward && !(op->flags & TL_OP_VIEW)) {
+		tl_fail(ctx, "%s: this op has no %s kernel on the CPU", op->name, ctx->compute == TL_F64 ? "double" : "float");
+		return NULL;
+	}
+	return k;
+}
+
+int
+tl_op_call_fill(tl_ctx *ctx, tl_op_call *c, const tl_op *op, tl_tensor *const *in, int n_in, const double *arg, int n_arg)
+{
+	tl_view *views = tl_arena_alloc(ctx->arena, (size_t)n_in * sizeof *views + 1);
+
+	*c = (tl_op_call){ .ctx = ctx, .n_in = n_in, .in = views, .n_arg = n_arg, .arg = arg, .step = (uint64_t)ctx->step, .training = ctx->training };
+	for (int i = 0; i < n_in; i++)
+		views[i] = in[i] ? in[i]->view : (tl_view){ 0 };
+	ctx->running = op;
+	return 0;
+}
+
+/* Inputs against the signature: 0, -1 after a sentence. */
+static int
+check_inputs(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in)
+{
+	tl_input_kind kind[16];
+	int n = tl_signature_inputs(op->signature, kind, 16);
+	bool list = n && kind[n - 1].kind == 'l';
+
+	if (list ? n_in < n - 1 : n_in != n)
+		return tl_fail(ctx, "%s: %d input tensors were given; wanted %d%s", op->name, n_in, list ? n - 1 : n, list ? " and a list" : "");
+	for (int i = 0; i < n_in; i++) {
+		const tl_input_kind *k = &kind[TL_MIN(i, n - 1)];
+		tl_dtype want = k->kind == 'i' ? TL_I32 : ctx->compute;
+
+		if (!in[i]) {
+			if (!k->optional)
+				return tl_fail(ctx, "%s: input %.*s is missing (NULL)", op->name, k->name_length, k->name);
+			continue;
+		}
+		if (in[i]->view.dtype != want)
+			return tl_fail(ctx, "%s: input %.*s holds %s; wanted %s", op->name, k->name_length, k->name,
+			               in[i]->view.dtype == TL_I32 ? "integers" : in[i]->view.dtype == TL_F64 ? "double numbers" : "float numbers",
+			               want == TL_I32 ? "integers" : want == TL_F64 ? "double numbers" : "float numbers");
+		if (ctx->segment_start && tl_recording(ctx) && !in[i]->weight && in[i]->serial < ctx->segment_start && tl_wants_gradient(in[i]))
+			return tl_fail(ctx, "%s: input %.*s comes from outside the recomputed segment and wants a gradient; pass it as one of tl_segment's inputs", op->name, k->name_length, k->name);
+	}
+	return 0;
+}
+
+tl_node *
+tl_node_new(tl_ctx *ctx, tl_tensor *const *in, int n_in, tl_tensor *out)
+{
+	tl_node *node = tl_arena_zalloc(ctx->arena, sizeof *node);
+
+	node->before = ctx->tape;
+	node->n_in = n_in;
+	node->in = tl_arena_alloc(ctx->arena, (size_t)n_in * sizeof *in + 1);
+	if (n_in)
+		memcpy(node->in, in, (size_t)n_in * sizeof *in);
+	node->out = out;
+	node->training = ctx->training;
+	ctx->tape = node;
+	return node;
+}
+
+static void
+record(tl_ctx *ctx, const tl_op *op, const tl_op_call *c, tl_tensor *const *in, tl_tensor *out)
+{
+	tl_node *node = tl_node_new(ctx, in, c->n_in, out);
+	double *arg = tl_arena_alloc(ctx->arena, (size_t)c->n_arg * sizeof *arg + 1);
+
+	if (c->n_arg)
+		memcpy(arg, c->arg, (size_t)c->n_arg * sizeof *arg);
+	node->op = op;
+	node->arg = arg;
+	node->n_arg = c->n_arg;
+	node->n_saved = c->n_saved;
+	memcpy(node->saved, c->saved, sizeof node->saved);
+	node->key = c->key;
+}
+
+static tl_tensor *
+view_of(tl_ctx *ctx, tl_tensor *x, const tl_view *shape, bool gradient)
+{
+	tl_tensor *y = tl_arena_zalloc(ctx->arena, sizeof *y);
+
+	if (shape->count != x->view.count) {
+		tl_fail(ctx, "%s: %lld elements cannot be seen as %lld", ctx->running->name, (long long)x->view.count, (long long)shape->count);
+		return NULL;
+	}
+	y->view = *shape;
+	y->view.data = x->view.data;
+	y->serial = ++ctx->serial;
+	y->root = gradient ? tl_root(x) : NULL;
+	return y;
+}
+
+tl_tensor *
+tl_op_run(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in, const double *arg, int n_arg)
+{
+	const tl_kernel *kernel;
+	tl_tensor *out;
+	tl_op_call c;
+	tl_arena_mark before_scratch;
+	bool wants = false;
+
+	if (tl_status(ctx) || check_inputs(ctx, op, in, n_in) || !(kernel = tl_op_kernel(ctx, op)))
+		return NULL;
+	tl_op_call_fill(ctx, &c, op, in, n_in, arg, n_arg);
+	if (op->flags & TL_OP_RANDOM) /* counted also where nothing is drawn, so that a rate of 0 moves no other mask */
+		c.key = tl_stream_key(ctx->seed, ctx->stream.instance, ctx->stream.purpose, ctx->stream.ordinal++);
+	if (op->shape(&c)) {
+		if (!tl_status(ctx))
+			tl_fail(ctx, "%s: the shapes do not fit", op->name);
+		return NULL;
+	}
+	for (int i = 0; i < n_in; i++)
+		wants |= in[i] && tl_wants_gradient(in[i]);
+	wants &= tl_recording(ctx) && !(op->flags & TL_OP_NO_GRAD) && c.out.dtype != TL_I32;
+	if (op->flags & TL_OP_VIEW)
+		return view_of(ctx, in[0], &c.out, wants);
+	if (!(out = tl_tensor_new(ctx, c.out.dtype, c.out.rank, c.out.dim)))
+		return NULL;
+	c.out.data = out->view.data;
+	c.backward_follows = out->wants = wants;
+	before_scratch = tl_arena_here(ctx->arena);
+	for (int i = 0; i < c.n_saved; i++)
+		c.saved[i].data = tl_arena_alloc(ctx->arena, (size_t)c.saved[i].count * tl_dtype_bytes(c.saved[i].dtype) + 1);
+	if (wants)
+		before_scratch = tl_arena_here(ctx->arena);
+	if (kernel->forward(&c) || tl_status(ctx)) {
+		if (!tl_status(ctx))
+			tl_fail(ctx, "%s: the forward function failed without saying why", op->name);
+		return NULL;
+	}
+	tl_arena_back(ctx->arena, before_scratch);
+	if (wants)
+		record(ctx, op, &c, in, out);
+	return out;
+}
+
+tl_tensor *
+tl_apply(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in, const double *arg, int n_arg)
+{
+	if (!op || !op->name || !op->signature || !op->shape) {
+		tl_fail(ctx, "tl_apply: the op lacks a name, a signature or a shape rule");
+		return NULL;
+	}
+	return tl_op_run(ctx, op, in, n_in, arg, n_arg);
+}
+
+/* --- the rows of ops.def --- */
+
+#define TL_OP(name, params, inputs, args, signature, doc) \
+	extern const tl_cpu_op tl_cpu_##name##_f32 __attribute__((weak)), tl_cpu_##name##_f64 __attribute__((weak));
+#include "tagloom/ops.def"
+#undef TL_OP
+
+/* A row has one descriptor for each type: shape rules are compiled with their kernels, and name the type of what comes out. */
+static const tl_op *
+builtin(tl_ctx *ctx, tl_op op[2], const tl_cpu_op *f32, const tl_cpu_op *f64)
+{
+	if (!f32 || !f64) {
+		if (ctx)
+			tl_fail(ctx, "%s: this op has no kernel in this build", op->name);
+		return NULL;
+	}
+	for (int i = 0; i < 2; i++) {
+		op[i].size = sizeof *op;
+		op[i].flags = f32->flags;
+		op[i].shape = i ? f64->shape : f32->shape;
+		op[i].f32 = f32->kernel;
+		op[i].f64 = f64->kernel;
+	}
+	return &op[ctx && ctx->compute == TL_F64];
+}
+
+#define TL_OP(name_, params, inputs, args, signature_, doc) \
+	static tl_op op_##name_[2] = { { .name = #name_, .signature = signature_ }, { .name = #name_, .signature = signature_ } }; \
+	tl_tensor *tl_##name_(tl_ctx *ctx, TL_STRIP params) \
+	{ \
+		const tl_op *op = builtin(ctx, op_##name_, &tl_cpu_##name_##_f32, &tl_cpu_##name_##_f64); \
+		return op ? tl_op_run(ctx, op, inputs, args) : NULL; \
+	}
+#include "tagloom/ops.def"
+#undef TL_OP
+
+int64_t
+tl_op_count(void)
+{
+#define TL_OP(name, params, inputs, args, signature, doc) + 1
+	return 0
+#include "tagloom/ops.def"
+	;
+#undef TL_OP
+}
+
+const tl_op *
+tl_op_row(tl_ctx *ctx, int64_t i)
+{
+#define TL_OP(name, params, inputs, args, signature, doc) \
+	if (i-- == 0) \
+		return builtin(ctx, op_##name, &tl_cpu_##name##_f32, &tl_cpu_##name##_f64);
+#include "tagloom/ops.def"
+#undef TL_OP
+	return NULL;
+}

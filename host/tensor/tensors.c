@@ -1,0 +1,220 @@
+/* tensors.c - tensors of a step: made, looked at, copied in and out. */
+#include <string.h>
+
+#include "internal.h"
+
+void
+tl_dims_text(const tl_view *v, char *text, size_t size)
+{
+	size_t n = 0;
+
+	if (v->rank == 0) {
+		snprintf(text, size, "a scalar");
+		return;
+	}
+	text[0] = 0;
+	for (int i = 0; i < v->rank && n < size; i++)
+		n += (size_t)snprintf(text + n, size - n, "%s%lld%s", i ? ", " : "[", (long long)v->dim[i], i == v->rank - 1 ? "]" : "");
+}
+
+int
+tl_view_set(tl_ctx *ctx, const char *who, tl_view *v, tl_dtype dtype, int rank, const int64_t *dims)
+{
+	int64_t count = 1;
+
+	if (rank < 0 || rank > TL_MAX_RANK)
+		return tl_fail(ctx, "%s: a tensor of rank %d was asked for; the most is %d", who, rank, TL_MAX_RANK);
+	*v = (tl_view){ .dtype = dtype, .rank = rank };
+	for (int i = 0; i < rank; i++) {
+		if (dims[i] < 0)
+			return tl_fail(ctx, "%s: dimension %d is %lld; it cannot be negative", who, i, (long long)dims[i]);
+		if (__builtin_mul_overflow(count, dims[i], &count) || count > (int64_t)1 << 42)
+			return tl_fail(ctx, "%s: a tensor of more than 2^42 elements was asked for; check the sizes", who);
+		v->dim[i] = dims[i];
+	}
+	v->count = count;
+	return 0;
+}
+
+tl_tensor *
+tl_tensor_new(tl_ctx *ctx, tl_dtype dtype, int rank, const int64_t *dims)
+{
+	tl_tensor *x;
+	tl_view v;
+
+	if (tl_view_set(ctx, "tensor", &v, dtype, rank, dims))
+		return NULL;
+	x = tl_arena_zalloc(ctx->arena, sizeof *x);
+	x->view = v;
+	x->view.data = tl_arena_alloc(ctx->arena, (size_t)v.count * tl_dtype_bytes(dtype) + 1);
+	x->serial = ++ctx->serial;
+	return x;
+}
+
+int
+tl_rank(const tl_tensor *x)
+{
+	return x ? x->view.rank : 0;
+}
+
+int64_t
+tl_dim(const tl_tensor *x, int axis)
+{
+	if (!x)
+		return 1;
+	if (axis < 0)
+		axis += x->view.rank;
+	return axis >= 0 && axis < x->view.rank ? x->view.dim[axis] : 1;
+}
+
+int64_t
+tl_count(const tl_tensor *x)
+{
+	return x ? x->view.count : 0;
+}
+
+tl_dtype
+tl_dtype_of(const tl_tensor *x)
+{
+	return x ? x->view.dtype : TL_F32;
+}
+
+bool
+tl_wants_gradient(const tl_tensor *x)
+{
+	if (!x)
+		return false;
+	x = x->root ? x->root : x;
+	return x->weight ? x->weight->trainable : x->wants;
+}
+
+const void *
+tl_data(const tl_tensor *x)
+{
+	return x ? x->view.data : NULL;
+}
+
+void *
+tl_data_mut(tl_tensor *x)
+{
+	return x ? x->view.data : NULL;
+}
+
+static void
+store(tl_view *v, const double *host, double value)
+{
+	if (v->dtype == TL_F64)
+		for (int64_t i = 0; i < v->count; i++)
+			((double *)v->data)[i] = host ? host[i] : value;
+	else
+		for (int64_t i = 0; i < v->count; i++)
+			((float *)v->data)[i] = (float)(host ? host[i] : value);
+}
+
+tl_tensor *
+tl_ints(tl_ctx *ctx, int rank, const int64_t *dims, const int32_t *host)
+{
+	tl_tensor *x;
+
+	if (tl_status(ctx) || !(x = tl_tensor_new(ctx, TL_I32, rank, dims)))
+		return NULL;
+	if (x->view.count)
+		memcpy(x->view.data, host, (size_t)x->view.count * sizeof *host);
+	return x;
+}
+
+tl_tensor *
+tl_reals(tl_ctx *ctx, int rank, const int64_t *dims, const double *host)
+{
+	tl_tensor *x;
+
+	if (tl_status(ctx) || !(x = tl_tensor_new(ctx, ctx->compute, rank, dims)))
+		return NULL;
+	store(&x->view, host, 0);
+	return x;
+}
+
+tl_tensor *
+tl_fill(tl_ctx *ctx, int rank, const int64_t *dims, double value)
+{
+	tl_tensor *x;
+
+	if (tl_status(ctx) || !(x = tl_tensor_new(ctx, ctx->compute, rank, dims)))
+		return NULL;
+	store(&x->view, NULL, value);
+	return x;
+}
+
+tl_tensor *
+tl_variable(tl_ctx *ctx, int rank, const int64_t *dims, const double *host)
+{
+	tl_tensor *x = tl_reals(ctx, rank, dims, host);
+
+	if (x)
+		x->wants = x->keep = true;
+	return x;
+}
+
+tl_tensor *
+tl_detach(tl_ctx *ctx, tl_tensor *x)
+{
+	tl_tensor *y;
+
+	if (!x || tl_status(ctx))
+		return NULL;
+	y = tl_arena_zalloc(ctx->arena, sizeof *y);
+	y->view = x->view;
+	y->serial = ++ctx->serial;
+	return y;
+}
+
+void
+tl_no_grad_push(tl_ctx *ctx)
+{
+	ctx->no_grad++;
+}
+
+void
+tl_no_grad_pop(tl_ctx *ctx)
+{
+	if (ctx->no_grad > 0)
+		ctx->no_grad--;
+	else
+		tl_fail(ctx, "tl_no_grad_pop without a tl_no_grad_push before it");
+}
+
+int
+tl_get_ints(tl_ctx *ctx, const tl_tensor *x, int32_t *host)
+{
+	if (!x || tl_status(ctx))
+		return -1;
+	if (x->view.dtype != TL_I32)
+		return tl_fail(ctx, "tl_get_ints: the tensor holds real numbers; tl_get_reals reads them");
+	if (x->view.count)
+		memcpy(host, x->view.data, (size_t)x->view.count * sizeof *host);
+	return 0;
+}
+
+int
+tl_get_reals(tl_ctx *ctx, const tl_tensor *x, double *host)
+{
+	if (!x || tl_status(ctx))
+		return -1;
+	if (x->view.dtype == TL_F64 && x->view.count)
+		memcpy(host, x->view.data, (size_t)x->view.count * sizeof *host);
+	else if (x->view.dtype == TL_F32)
+		for (int64_t i = 0; i < x->view.count; i++)
+			host[i] = ((const float *)x->view.data)[i];
+	else if (x->view.dtype != TL_F64)
+		return tl_fail(ctx, "tl_get_reals: the tensor holds integers; tl_get_ints reads them");
+	return 0;
+}
+
+int
+tl_set_reals(tl_tensor *x, const double *host)
+{
+	if (!x || x->view.dtype == TL_I32)
+		return -1;
+	store(&x->view, host, 0);
+	return 0;
+}
