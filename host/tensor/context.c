@@ -164,6 +164,34 @@ tl_purpose(tl_ctx *ctx, const char *purpose)
 	ctx->stream.ordinal = 0;
 }
 
+void *
+tl_ctx_stream_save(tl_ctx *ctx)
+{
+	struct { tl_stream_state state; bool has; } *s = tl_arena_alloc(ctx->arena, sizeof *s);
+
+	s->state = ctx->stream;
+	s->has = ctx->has_instance;
+	return s;
+}
+
+void
+tl_ctx_stream_restore(tl_ctx *ctx, const void *saved)
+{
+	const struct { tl_stream_state state; bool has; } *s = saved;
+
+	ctx->stream = s->state;
+	ctx->has_instance = s->has;
+}
+
+bool
+tl_ctx_dropout(tl_ctx *ctx, bool on)
+{
+	bool was = ctx->training;
+
+	ctx->training = on;
+	return was;
+}
+
 /* The finaliser of SplitMix64: every input bit moves every output bit. */
 static uint64_t
 mix(uint64_t x)

@@ -28,6 +28,10 @@ uint64_t tl_ctx_seed(const tl_ctx *ctx);
 /* The instance whose forward runs (keys its streams). Resets the purpose to "forward", every ordinal to 0. NULL: none. */
 void tl_ctx_instance(tl_ctx *ctx, const char *instance);
 const char *tl_ctx_instance_name(const tl_ctx *ctx);
+/* For calls within a forward that have streams of their own: the instance, purpose and ordinal now (in the step's arena), and back to them. */
+void *tl_ctx_stream_save(tl_ctx *ctx);
+void tl_ctx_stream_restore(tl_ctx *ctx, const void *saved);
+bool tl_ctx_dropout(tl_ctx *ctx, bool on);      /* dropout from now on; returns what was */
 /* Hash of (seed, instance, purpose, ordinal) that keys Philox; for initial weights: purpose "init", instance and weight name. */
 uint64_t tl_stream_key(uint64_t seed, const char *instance, const char *purpose, uint64_t ordinal);
 /* Differentiates a scalar. Gradients of weights are added to their gradient buffers; those of variables (tl_variable) are kept until the
