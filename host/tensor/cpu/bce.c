@@ -1,0 +1,126 @@
+/*
+ * bce.c - binary cross-entropy with logits [B, L] against label lists: softplus(z) - y z, for any z. The targets are never laid out as
+ * a matrix. ln(1 + e^-|z|) is summed as the logarithm of products, one logarithm for some hundred elements.
+ */
+#include "tensor/cpu/lists.h"
+
+#define STRIP 8192 /* labels of one document in one tile */
+#define LANES 8    /* products side by side */
+#define FACTORS 64 /* of at most 2 each in one product */
+
+typedef struct job { const REAL *z; REAL *dz; const int32_t *at, *label; double *partial; REAL by; int64_t l, strips; bool fresh; } job;
+
+static int
+shape(tl_op_call *c)
+{
+	if (c->arg[0] != TL_MEAN && c->arg[0] != TL_SUM_LABELS && c->arg[0] != TL_SUM)
+		return tl_op_refuse(c, "reduction is %g; wanted TL_MEAN, TL_SUM_LABELS or TL_SUM", c->arg[0]);
+	return lists_shape(c);
+}
+
+/* Sum of max(z, 0) + ln(1 + e^-|z|). */
+static double
+softplus_sum(const REAL *z, int64_t n)
+{
+	double linear = 0, logs = 0;
+
+	for (int64_t from = 0; from < n; from += LANES * FACTORS) {
+		int64_t to = TL_MIN(n, from + LANES * FACTORS), whole = from + (to - from) / LANES * LANES;
+		double product[LANES] = { 1, 1, 1, 1, 1, 1, 1, 1 }, over[LANES] = { 0 };
+
+		for (int64_t i = from; i < whole; i += LANES)
+#pragma omp simd
+			for (int k = 0; k < LANES; k++) {
+				REAL x = z[i + k], most = x > 0 ? x : 0;
+
+				over[k] += most;
+				product[k] *= 1 + (double)quick_exp(x - 2 * most);
+			}
+		for (int64_t i = whole; i < to; i++) {
+			REAL most = z[i] > 0 ? z[i] : 0;
+
+			over[0] += most;
+			product[0] *= 1 + (double)quick_exp(z[i] - 2 * most);
+		}
+		for (int k = 0; k < LANES; k++)
+			linear += over[k], logs += log(product[k]);
+	}
+	return linear + logs;
+}
+
+static void
+forward_tile(void *arg, int64_t t)
+{
+	const job *j = arg;
+	int64_t from = t % j->strips * STRIP;
+
+	j->partial[t] = softplus_sum(j->z + t / j->strips * j->l + from, TL_MIN(STRIP, j->l - from));
+}
+
+static job
+make_job(tl_op_call *c, double *by)
+{
+	double b = (double)c->in[0].dim[0], l = (double)c->in[0].dim[1];
+	job j = { .z = c->in[0].data, .at = c->in[1].data, .label = c->in[2].data, .l = c->in[0].dim[1] };
+
+	j.strips = tiles(j.l, STRIP);
+	*by = c->in[0].count == 0 ? 0 : c->arg[0] == TL_MEAN ? 1 / (b * l) : c->arg[0] == TL_SUM_LABELS ? 1 / b : 1;
+	return j;
+}
+
+static int
+forward(tl_op_call *c)
+{
+	int64_t b = c->in[0].dim[0];
+	double sum = 0, by;
+	job j = make_job(c, &by);
+
+	if (lists_check(c) || !(j.partial = tl_scratch(c->ctx, (size_t)(b * j.strips) * sizeof(double))))
+		return -1;
+	tl_parallel(c->ctx, b * j.strips, forward_tile, &j);
+	for (int64_t t = 0; t < b * j.strips; t++)
+		sum += j.partial[t];
+	for (int64_t i = 0; i < b; i++)
+		for (int64_t k = j.at[i]; k < j.at[i + 1]; k++)
+			sum -= j.z[i * j.l + j.label[k]];
+	*(REAL *)c->out.data = (REAL)(sum * by);
+	return 0;
+}
+
+/* (sigmoid(z) - y) times the scale, one pass over the logits; the labels' own terms after it. */
+static void
+backward_tile(void *arg, int64_t t)
+{
+	const job *j = arg;
+	int64_t i = t / j->strips, from = t % j->strips * STRIP, n = TL_MIN(STRIP, j->l - from);
+	const REAL *z = j->z + i * j->l + from;
+	REAL *dz = j->dz + i * j->l + from, by = j->by;
+
+	if (j->fresh)
+#pragma omp simd
+		for (int64_t k = 0; k < n; k++)
+			dz[k] = by / (1 + quick_exp(-z[k]));
+	else
+#pragma omp simd
+		for (int64_t k = 0; k < n; k++)
+			dz[k] += by / (1 + quick_exp(-z[k]));
+	for (int64_t k = j->at[i]; k < j->at[i + 1]; k++)
+		if (j->label[k] >= from && j->label[k] < from + n)
+			dz[j->label[k] - from] -= by;
+}
+
+static int
+backward(tl_op_call *c)
+{
+	double by;
+	job j = make_job(c, &by);
+
+	if (!(j.dz = c->grad_in[0]))
+		return 0;
+	j.by = (REAL)(by * *(const REAL *)c->grad_out);
+	j.fresh = c->grad_fresh && c->grad_fresh[0];
+	tl_parallel(c->ctx, c->in[0].dim[0] * j.strips, backward_tile, &j);
+	return 0;
+}
+
+TL_CPU_OP(bce, TL_OP_FRESH)

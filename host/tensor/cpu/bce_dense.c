@@ -1,0 +1,71 @@
+/* bce_dense.c - sum of w * BCE(sigmoid(z), target), all of one shape; target and w are constants. */
+#include "tensor/cpu/cut.h"
+
+typedef struct job { const REAL *z, *target, *w; REAL *dz; double *partial; REAL g; int64_t n; } job;
+
+static int
+shape(tl_op_call *c)
+{
+	if (tl_shape_same(c, 0, 1) || (given(&c->in[2]) && tl_shape_same(c, 0, 2)))
+		return -1;
+	return tl_shape_out(c, TL_REAL_DTYPE, 0, NULL);
+}
+
+static void
+forward_tile(void *arg, int64_t t)
+{
+	const job *j = arg;
+	double sum = 0;
+
+	for (int64_t i = t * TILE; i < TL_MIN(j->n, (t + 1) * TILE); i++) {
+		double z = j->z[i], loss = (z > 0 ? z : 0) - z * j->target[i] + log1p(exp(-fabs(z)));
+
+		sum += j->w ? j->w[i] * loss : loss;
+	}
+	j->partial[t] = sum;
+}
+
+static job
+make_job(tl_op_call *c)
+{
+	return (job){ .z = c->in[0].data, .target = c->in[1].data, .w = c->in[2].data, .n = c->in[0].count };
+}
+
+static int
+forward(tl_op_call *c)
+{
+	job j = make_job(c);
+	double sum = 0;
+
+	if (!(j.partial = tl_scratch(c->ctx, (size_t)tiles(j.n, TILE) * sizeof(double))))
+		return -1;
+	tl_parallel(c->ctx, tiles(j.n, TILE), forward_tile, &j);
+	for (int64_t t = 0; t < tiles(j.n, TILE); t++)
+		sum += j.partial[t];
+	*(REAL *)c->out.data = (REAL)sum;
+	return 0;
+}
+
+static void
+backward_tile(void *arg, int64_t t)
+{
+	const job *j = arg;
+
+	for (int64_t i = t * TILE; i < TL_MIN(j->n, (t + 1) * TILE); i++)
+		j->dz[i] += j->g * (j->w ? j->w[i] : 1) * (1 / (1 + quick_exp(-j->z[i])) - j->target[i]);
+}
+
+static int
+backward(tl_op_call *c)
+{
+	job j = make_job(c);
+
+	if (c->grad_in[1] || c->grad_in[2])
+		return tl_op_refuse(c, "a gradient is wanted for %s, which is a constant; pass it through tl_detach", c->grad_in[1] ? "target" : "w");
+	j.g = *(const REAL *)c->grad_out;
+	if ((j.dz = c->grad_in[0]))
+		tl_parallel(c->ctx, tiles(j.n, TILE), backward_tile, &j);
+	return 0;
+}
+
+TL_CPU_OP(bce_dense, 0)

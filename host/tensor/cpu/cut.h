@@ -1,0 +1,135 @@
+/*
+ * cut.h - small things that many kernels share: how work is cut into tiles (by shape alone, so that the number of threads never
+ * shows in a result), shapes in words, and an exponential that the compiler can vectorise for any instruction set.
+ */
+#ifndef HOST_TENSOR_CUT_H
+#define HOST_TENSOR_CUT_H
+
+#include <stdio.h>
+
+#include "tensor/cpu/cpu.h"
+
+#define TILE 16384 /* elements that one tile handles, about */
+
+static inline int64_t
+tiles(int64_t count, int64_t per)
+{
+	return (count + per - 1) / per;
+}
+
+/* Rows of the given width that make one tile. */
+static inline int64_t
+tile_rows(int64_t width)
+{
+	return TL_MAX(1, TILE / TL_MAX(width, 1));
+}
+
+static inline int64_t
+last_dim(const tl_view *v)
+{
+	return v->rank ? v->dim[v->rank - 1] : 1;
+}
+
+/* Product of the axes before the last one. */
+static inline int64_t
+leading_rows(const tl_view *v)
+{
+	int64_t n = 1;
+
+	for (int i = 0; i + 1 < v->rank; i++)
+		n *= v->dim[i];
+	return n;
+}
+
+/* Product of the axes after the first one. */
+static inline int64_t
+row_width(const tl_view *v)
+{
+	int64_t n = 1;
+
+	for (int i = 1; i < v->rank; i++)
+		n *= v->dim[i];
+	return n;
+}
+
+/* Was an optional input given? A missing one is all zeros; a scalar has one element. */
+static inline bool
+given(const tl_view *v)
+{
+	return v->rank || v->count;
+}
+
+typedef struct shape_words { char s[96]; } shape_words;
+
+/* "[3, 4]" for messages. */
+static inline shape_words
+in_words(const tl_view *v)
+{
+	shape_words w = { "[" };
+	size_t n = 1;
+
+	for (int i = 0; i < v->rank && n < sizeof w.s - 24; i++)
+		n += (size_t)snprintf(w.s + n, sizeof w.s - n, "%s%lld", i ? ", " : "", (long long)v->dim[i]);
+	snprintf(w.s + n, sizeof w.s - n, "]");
+	return w;
+}
+
+static inline bool
+same_shape(const tl_view *a, const tl_view *b)
+{
+	bool same = a->rank == b->rank;
+
+	for (int i = 0; same && i < a->rank; i++)
+		same = a->dim[i] == b->dim[i];
+	return same;
+}
+
+/* An i32 input of rank 1 with offsets of at least zero documents. Sets *documents. */
+static inline int
+shape_offsets(tl_op_call *c, int input, int64_t *documents)
+{
+	if (tl_shape_ints(c, input) || tl_shape_rank(c, input, 1, 1))
+		return -1;
+	*documents = c->in[input].dim[0] - 1;
+	if (*documents < 0)
+		return tl_op_refuse(c, "offsets have no entry; wanted one more than there are documents, the first one 0");
+	return 0;
+}
+
+/* e^x, relative error below 2e-7, for x within +-87; beyond that the value at the bound. NaN stays NaN. */
+static inline float
+quick_exp_f32(float x)
+{
+	float shifted, n, r, p;
+	uint32_t bits;
+
+	x = x < -87.0f ? -87.0f : x;
+	x = x > 87.0f ? 87.0f : x;
+	shifted = x * 1.44269504f + 12582912.0f; /* the nearest integer ends up in the low bits */
+	n = shifted - 12582912.0f;
+	r = x - n * 0.693359375f;
+	r = r + n * 2.12194440e-4f;
+	p = 1.9875691500e-4f;
+	p = p * r + 1.3981999507e-3f;
+	p = p * r + 8.3334519073e-3f;
+	p = p * r + 4.1665795894e-2f;
+	p = p * r + 1.6666665459e-1f;
+	p = p * r + 5.0000001201e-1f;
+	p = p * r * r + r + 1.0f;
+	memcpy(&bits, &shifted, 4);
+	bits = (bits << 23) + 0x3f800000u;
+	memcpy(&n, &bits, 4);
+	return p * n;
+}
+
+static inline REAL
+quick_exp(REAL x)
+{
+#ifdef TL_DOUBLE
+	return exp(x);
+#else
+	return quick_exp_f32(x);
+#endif
+}
+
+#endif
