@@ -9,8 +9,8 @@ BEGIN {
 		printf "{ \"%s\",\n", path(ARGV[i])
 		empty = 1
 		while ((getline line < ARGV[i]) > 0) {
-			gsub(/\\/, "\\\\", line)
-			gsub(/"/, "\\\"", line)
+			gsub(/\\/, "&&", line) # "&&" doubles it in every awk; how many backslashes a replacement needs differs between them
+			gsub(/"/, "\\\\&", line)
 			gsub(/\?/, "\\?", line)
 			gsub(/\t/, "\\t", line)
 			gsub(/\r/, "\\r", line)

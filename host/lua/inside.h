@@ -1,0 +1,54 @@
+/* inside.h - what the files of this folder share. */
+#ifndef HOST_LUA_INSIDE_H
+#define HOST_LUA_INSIDE_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#include "lua/script.h"
+
+struct tl_script {
+	lua_State *L;
+	char *path, *dir, *root;      /* as given; its folder; the folder's real path ("" where there is none) */
+	char *name;                   /* of the chunk, for messages */
+	char **allowed;               /* data paths, as the script wrote them */
+	int64_t n_allowed, room_allowed;
+	const char *const *define;
+	int n_define;
+	bool trust;
+	tl_registry *registry;
+	const json_t *given;          /* sources of the database instead of files; NULL */
+	json_t *experiments, *sources;
+	size_t memory, memory_limit;  /* bytes */
+	int64_t budget;               /* instructions left of this call */
+	bool spent;
+	int callbacks;                /* registry reference: experiment -> on_epoch */
+	const char *failed;           /* to_json: what could not be converted */
+};
+
+enum { TL_LUA_HOOK_EVERY = 1000000 };
+#define TL_LUA_GLOBALS "tagloom.globals" /* in Lua's registry: what scripts see */
+#define TL_LUA_BUDGET 1000000000LL      /* instructions of one call into a script: some seconds */
+#define TL_LUA_MEMORY ((size_t)1 << 30)
+
+tl_script *tl_script_of(lua_State *L);
+/* Libraries, and what of them a script may see; the globals of L. */
+void tl_lua_open(lua_State *L);
+/* The table of functions that prelude.lua is called with is pushed. */
+void tl_lua_host(lua_State *L);
+/* "script.lua:12" of the nearest caller that is a user's file. Pushed. */
+const char *tl_lua_where(lua_State *L);
+/* Loads an embedded Lua text as a function and pushes it; false (nothing pushed) where there is none. */
+bool tl_lua_embedded(lua_State *L, const char *path);
+void tl_lua_arm(lua_State *L); /* a fresh budget for a call */
+
+/* Value at index as JSON. NULL: s->failed says why. */
+json_t *tl_lua_to_json(lua_State *L, int index);
+void tl_lua_push_json(lua_State *L, const json_t *v);
+/* A JSON value that passes through Lua unseen; takes the reference. */
+void tl_lua_push_opaque(lua_State *L, json_t *v);
+void tl_lua_mark_list(lua_State *L, int index); /* an empty table that is a list */
+void tl_lua_value_open(lua_State *L);
+
+#endif
