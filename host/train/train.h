@@ -72,7 +72,14 @@ typedef struct tl_run_summary {
 	char weights_sha256[65];
 	char plugin_at_fault[64];           /* after a failure: "label/corank" */
 } tl_run_summary;
-/* config: {"data": {...}, "model": [...], "train": {...}, "metrics": [...], "seed": n}, all keys resolved. Returns 0, -1 (e), or TL_INTERRUPTED. */
+/* Grows by one whenever the same configuration gives other numbers than before: part of a run's identity. */
+#define TL_NUMERIC_VERSION 1
+/* The dataset of a run, opened as tl_run_train does it. limit_docs: 0, or a bound on the training split (tl.dataset's `limit` where smaller). */
+tl_dataset *tl_run_dataset(const json_t *config, tl_registry *r, const char *script_dir, int64_t limit_docs, tl_error *e);
+/* config: {"data": {...}, "model": [...], "train": {...}, "metrics": [...], "seed": n}; missing keys of `train` get their defaults. Optional:
+ * "lua_modules": {plugin name: text}. Returns 0, -1 (e), or TL_INTERRUPTED (a checkpoint in o->folder lets it go on).
+ * Curves: step from 1; "loss.total", "loss.INSTANCE[.PART]", "lr", "grad_norm". A resumed run records steps after its checkpoint again where
+ * it had died later: same step, same name, same value. */
 int tl_run_train(const json_t *config, tl_registry *r, const tl_run_options *o, const tl_recorder *rec, tl_run_summary *summary, tl_error *e);
 /* Fills in every missing key of `train` with its default and refuses unknown ones (nearest name). has_valid decides `select`. */
 int tl_train_defaults(json_t *train, bool has_valid, tl_error *e);

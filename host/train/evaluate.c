@@ -1,0 +1,198 @@
+/* evaluate.c - logits of a split: batches by length, no gradient, no dropout; all columns, or the best `keep` where N·L is large. */
+#include "loop.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+tl_split_scores_new(tl_split_scores *x, int64_t n, int64_t n_labels, int64_t keep, const int64_t *gold_offsets, const int32_t *gold)
+{
+	bool dense = n_labels == 0 || n <= TL_DENSE_LIMIT / n_labels || keep >= n_labels;
+
+	*x = (tl_split_scores){ 0 };
+	if (dense)
+		keep = n_labels;
+	else
+		x->label = tl_alloc((size_t)(n * keep + 1) * sizeof *x->label);
+	x->logit = tl_alloc((size_t)(n * keep + 1) * sizeof *x->logit);
+	x->s = (tl_scores){ .n = n, .n_labels = n_labels, .keep = keep, .logit = x->logit, .label = x->label, .gold_offsets = gold_offsets, .gold = gold };
+}
+
+void
+tl_split_scores_free(tl_split_scores *x)
+{
+	free(x->logit);
+	free(x->label);
+	*x = (tl_split_scores){ 0 };
+}
+
+struct put { tl_split_scores *x; const int32_t *document; const float *row; };
+
+/* Better: the larger logit, ties by the lower label. */
+static bool
+better(float a, int32_t i, float b, int32_t j)
+{
+	return a > b || (a == b && i < j);
+}
+
+/* A heap whose root is the worst of those kept. */
+static void
+sift(float *logit, int32_t *label, int64_t n, int64_t at)
+{
+	float x = logit[at];
+	int32_t l = label[at];
+
+	for (int64_t child; (child = 2 * at + 1) < n; at = child) {
+		if (child + 1 < n && better(logit[child], label[child], logit[child + 1], label[child + 1]))
+			child++;
+		if (better(logit[child], label[child], x, l))
+			break;
+		logit[at] = logit[child];
+		label[at] = label[child];
+	}
+	logit[at] = x;
+	label[at] = l;
+}
+
+static void
+keep_best(void *arg, int64_t i)
+{
+	const struct put *p = arg;
+	int64_t L = p->x->s.n_labels, keep = p->x->s.keep;
+	const float *row = p->row + i * L;
+	float *logit = p->x->logit + p->document[i] * keep;
+	int32_t *label = p->x->label + p->document[i] * keep;
+
+	for (int64_t j = 0; j < keep; j++) {
+		logit[j] = row[j];
+		label[j] = (int32_t)j;
+	}
+	for (int64_t j = keep / 2 - 1; j >= 0; j--)
+		sift(logit, label, keep, j);
+	for (int64_t j = keep; j < L; j++)
+		if (better(row[j], (int32_t)j, logit[0], label[0])) {
+			logit[0] = row[j];
+			label[0] = (int32_t)j;
+			sift(logit, label, keep, 0);
+		}
+	for (int64_t n = keep - 1; n > 0; n--) { /* the worst goes to the end */
+		float x = logit[0];
+		int32_t l = label[0];
+		logit[0] = logit[n];
+		label[0] = label[n];
+		logit[n] = x;
+		label[n] = l;
+		sift(logit, label, n, 0);
+	}
+}
+
+void
+tl_split_scores_put(tl_split_scores *x, tl_pool *pool, const int32_t *document, int64_t n, const float *row)
+{
+	int64_t L = x->s.n_labels;
+
+	if (x->label) {
+		struct put p = { x, document, row };
+		tl_pool_run(pool, n, keep_best, &p);
+		return;
+	}
+	for (int64_t i = 0; i < n; i++)
+		memcpy(x->logit + document[i] * L, row + i * L, (size_t)L * sizeof *row);
+}
+
+/* First value that is not finite, or -1. */
+static int64_t
+not_finite(const float *row, int64_t n)
+{
+	double sum = 0;
+
+	for (int64_t i = 0; i < n; i++)
+		sum += 0 * row[i];
+	if (sum == 0)
+		return -1;
+	for (int64_t i = 0; i < n; i++)
+		if (!isfinite(row[i]))
+			return i;
+	return -1;
+}
+
+static const float *
+rows_of(tl_evaluator *ev, const tl_tensor *logits)
+{
+	int64_t n = tl_count(logits);
+
+	if (tl_dtype_of(logits) == TL_F32)
+		return tl_data(logits);
+	if (ev->c_row < n || !ev->row) {
+		ev->c_row = n;
+		ev->row = tl_realloc(ev->row, (size_t)(n + 1) * sizeof *ev->row);
+	}
+	for (int64_t i = 0; i < n; i++)
+		ev->row[i] = (float)((const double *)tl_data(logits))[i];
+	return ev->row;
+}
+
+int
+tl_evaluate(tl_evaluator *ev, const tl_feed *source, const char *const *id, const char *what, int64_t step, tl_split_scores *out, tl_error *e)
+{
+	int64_t L = out->s.n_labels, bad;
+
+	if (tl_model_before_eval(ev->model) < 0)
+		return tl_model_error(ev->model, e);
+	tl_batches_by_length(&ev->batches, source->n, source->tokens ? source->tokens->offsets : NULL, ev->batch, ev->batch_tokens);
+	for (int64_t b = 0; b < ev->batches.n; b++) {
+		const int32_t *document = ev->batches.order + ev->batches.start[b];
+		int64_t n = ev->batches.start[b + 1] - ev->batches.start[b];
+		tl_outcome o = { 0 };
+		const float *row;
+		int stop;
+
+		if (tl_model_step(ev->model, tl_pack(&ev->packer, source, document, n, false), step, false, 1, &o) < 0)
+			return tl_model_error(ev->model, e);
+		if (!o.logits || tl_count(o.logits) != n * L)
+			return tl_error_set(e, TL_USAGE, "no module wrote the slot logits as [B, L]: there is nothing to evaluate; end the model with a classifier");
+		row = rows_of(ev, o.logits);
+		if ((bad = not_finite(row, n * L)) >= 0)
+			return tl_error_set(e, TL_FAILED, "%s: the logit of label %lld of document %s is %f; the weights have left the finite numbers, so lower lr or clip",
+			                    what, (long long)(bad % L), id ? id[document[bad / L]] : "?", (double)row[bad]);
+		tl_split_scores_put(out, ev->pool, document, n, row);
+		if (ev->tick && (stop = ev->tick(ev->arg)))
+			return stop;
+	}
+	return 0;
+}
+
+int
+tl_evaluate_features(tl_model *m, tl_pool *pool, const tl_features *f, const char *what, tl_split_scores *out, tl_error *e)
+{
+	int64_t L = out->s.n_labels, chunk = TL_MAX((int64_t)1, TL_MIN(f->n, TL_DENSE_LIMIT / 10 / TL_MAX(L, (int64_t)1))), bad;
+	float *row = tl_alloc((size_t)(chunk * L + 1) * sizeof *row);
+	int32_t *document = tl_alloc((size_t)(chunk + 1) * sizeof *document);
+	int status = 0;
+
+	for (int64_t at = 0; at < f->n && !status; at += chunk) {
+		int64_t n = TL_MIN(chunk, f->n - at);
+		tl_features part = { .n = n, .width = f->width, .offsets = f->offsets + at, .index = f->index, .value = f->value };
+		for (int64_t i = 0; i < n; i++)
+			document[i] = (int32_t)(at + i);
+		if (tl_model_score(m, &part, row) < 0)
+			status = tl_model_error(m, e);
+		else if ((bad = not_finite(row, n * L)) >= 0)
+			status = tl_error_set(e, TL_FAILED, "%s: the score of label %lld of document number %lld is %f", what, (long long)(bad % L), (long long)(at + bad / L), (double)row[bad]);
+		else
+			tl_split_scores_put(out, pool, document, n, row);
+	}
+	free(row);
+	free(document);
+	return status;
+}
+
+void
+tl_evaluator_free(tl_evaluator *ev)
+{
+	tl_packer_free(&ev->packer);
+	tl_batches_free(&ev->batches);
+	free(ev->row);
+	ev->row = NULL;
+}
