@@ -1,0 +1,12 @@
+/* The csv reader on arbitrary bytes. */
+#include "../../plugins/readers/csv.c"
+#include "sink.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	read_memory(tagloom_plugin.reader, data, n);
+	return 0;
+}

@@ -1,0 +1,12 @@
+/* The xmc reader on arbitrary bytes. */
+#include "../../plugins/readers/xmc.c"
+#include "sink.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	read_memory(tagloom_plugin.reader, data, n);
+	return 0;
+}
