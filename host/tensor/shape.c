@@ -165,6 +165,14 @@ tl_shape_act(tl_op_call *c, double act)
 	return tl_op_refuse(c, "activation %g; wanted none (0), relu (1), gelu (2), tanh (3) or sigmoid (4)", act);
 }
 
+int
+tl_shape_rate(tl_op_call *c, double p)
+{
+	if (p >= 0 && p < 1)
+		return 0;
+	return tl_op_refuse(c, "the dropout rate is %g; wanted 0 or more and less than 1", p);
+}
+
 int64_t
 tl_rows(const tl_view *v, int last)
 {

@@ -7,9 +7,11 @@
 #define HOST_TENSOR_CPU_H
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tensor/core.h"
+#include "tensor/cpu/rows.h"
 
 #ifdef TL_DOUBLE
 typedef double REAL;
@@ -60,9 +62,18 @@ void TL_SUFFIX(tl_column_sums)(tl_ctx *ctx, int64_t n, int64_t d, const REAL *g,
 double TL_SUFFIX(tl_sum_all)(tl_ctx *ctx, int64_t n, const REAL *x);
 /* fn(arg, from, to) over [0, n) in blocks of `block` on the worker threads. */
 void tl_blocks(tl_ctx *ctx, int64_t n, int64_t block, void (*fn)(void *arg, int64_t from, int64_t to), void *arg);
-/* y = act(x), and gx (+)= g act'(x) where y = act(x); x may be NULL except for gelu. One thread. */
+/* y = act(x), and gx (+)= g act'(x) where y = act(x); x may be NULL except for gelu. One thread. More such loops: ROWS()->... of rows.h */
 void TL_SUFFIX(tl_act_forward)(int act, int64_t n, const REAL *x, REAL *y);
 void TL_SUFFIX(tl_act_backward)(int act, int64_t n, const REAL *x, const REAL *y, const REAL *g, REAL *gx, bool fresh);
+#define ROWS() TL_SUFFIX(tl_rows_of)()
+typedef struct TL_SUFFIX(tl_rows) ROW_TABLE;
+/* Threshold and factor of a dropout rate; the rate is in [0, 1). */
+int tl_shape_rate(tl_op_call *c, double p);
+static inline uint32_t
+tl_drop_threshold(double p)
+{
+	return (uint32_t)lrint(p * 65536);
+}
 int tl_shape_act(tl_op_call *c, double act);       /* refuses what is no tl_activation */
 int64_t tl_rows(const tl_view *v, int last);       /* product of all axes but the `last` last ones */
 int64_t tl_tail(const tl_view *v, int last);       /* product of the `last` last axes */

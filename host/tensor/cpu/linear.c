@@ -1,7 +1,7 @@
 /*
  * linear.c - act(x wT + b): x [N, in], w [out, in], b [out] -> [N, out].
- * A tile of the product gets its bias and activation while it is in the cache. gelu keeps the value before it; the other activations
- * are differentiated from their result.
+ * A tile of the product gets its bias and activation while it is in the cache. gelu keeps its slope; the other activations are
+ * differentiated from their result.
  */
 #include "tensor/cpu/cpu.h"
 
@@ -23,23 +23,21 @@ shape(tl_op_call *c)
 
 enum { TILE_M = 256, TILE_N = 384 };
 
-struct job { int act; int64_t n, in, out, columns; const REAL *x, *w, *b; REAL *z, *y; };
+struct job { int act; int64_t n, in, out, columns; const REAL *x, *w, *b; REAL *slope, *y; };
 
 static void
 tile(void *arg, int64_t t)
 {
 	const struct job *j = arg;
 	int64_t i0 = t / j->columns * TILE_M, j0 = t % j->columns * TILE_N, m = TL_MIN(TILE_M, j->n - i0), n = TL_MIN(TILE_N, j->out - j0);
-	REAL *z = j->z ? j->z : j->y; /* before the activation */
+	REAL *z = j->slope ? j->slope : j->y; /* before the activation */
 
 	GEMM1(0, 1, m, n, j->in, 1, j->x + i0 * j->in, j->in, j->w + j0 * j->in, j->in, 0, z + i0 * j->out + j0, j->out);
+	if (!j->b && j->act == TL_NONE)
+		return;
 	for (int64_t i = i0; i < i0 + m; i++) {
 		REAL *row = z + i * j->out + j0;
-		if (j->b)
-#pragma omp simd
-			for (int64_t k = 0; k < n; k++)
-				row[k] += j->b[j0 + k];
-		TL_SUFFIX(tl_act_forward)(j->act, n, row, j->y + i * j->out + j0);
+		ROWS()->act(j->act, n, row, j->b ? j->b + j0 : NULL, j->y + i * j->out + j0, j->slope ? row : NULL);
 	}
 }
 
@@ -50,19 +48,24 @@ forward(tl_op_call *c)
 	struct job j = { (int)c->arg[0], n, in, out, (out + TILE_N - 1) / TILE_N, c->in[0].data, c->in[1].data, c->in[2].data, NULL, c->out.data };
 
 	if (j.act == TL_GELU && c->backward_follows)
-		j.z = c->saved[0].data;
+		j.slope = c->saved[0].data;
 	tl_parallel(c->ctx, (n + TILE_M - 1) / TILE_M * j.columns, tile, &j);
 	return 0;
 }
 
-struct act_job { int act; const REAL *x, *y, *g; REAL *to; };
+struct act_job { int act; const REAL *slope, *y, *g; REAL *to; };
 
 static void
 act_block(void *arg, int64_t from, int64_t to)
 {
 	const struct act_job *j = arg;
 
-	TL_SUFFIX(tl_act_backward)(j->act, to - from, j->x ? j->x + from : NULL, j->y + from, j->g + from, j->to + from, true);
+	if (j->act == TL_GELU)
+#pragma omp simd
+		for (int64_t i = from; i < to; i++)
+			j->to[i] = j->g[i] * j->slope[i];
+	else
+		ROWS()->act_back(j->act, to - from, NULL, j->y + from, j->g + from, j->to + from, true);
 }
 
 static int

@@ -1,0 +1,168 @@
+/*
+ * attention.c - packed multi-head attention: every document attends to its own keys, every head by itself.
+ * A thread holds the scores of one block of queries of one document and head, never more. Kept is one number a query and head, the
+ * logarithm of the softmax's denominator; the backward makes the weights from it again.
+ * Dropout: weight (query i of the document, head h, key j of the document) is element base + (i * heads + h) * keys + j, base being the
+ * weights of the documents before it (queries * heads * keys each).
+ */
+#include "tensor/cpu/cpu.h"
+
+static int
+shape(tl_op_call *c)
+{
+	int64_t d, heads = (int64_t)c->arg[0], lse[2];
+
+	if (tl_shape_rank(c, 0, 2, 2) || tl_shape_ints(c, 1) || tl_shape_rank(c, 1, 1, 1) || tl_shape_rank(c, 2, 2, 2) || tl_shape_same(c, 2, 3) || tl_shape_ints(c, 4) ||
+	    tl_shape_rank(c, 4, 1, 1) || tl_shape_rate(c, c->arg[1]))
+		return -1;
+	d = c->in[0].dim[1];
+	if (tl_shape_dim(c, 2, 1, d, "as wide as q") || tl_shape_dim(c, 1, 0, c->in[4].dim[0], "as many as in offsets"))
+		return -1;
+	if (heads < 1 || d % heads)
+		return tl_op_refuse(c, "%lld heads do not divide the width %lld", (long long)heads, (long long)d);
+	lse[0] = c->in[0].dim[0];
+	lse[1] = heads;
+	return tl_shape_like(c, 0) || tl_shape_save(c, TL_REAL_DTYPE, 2, lse) ? -1 : 0;
+}
+
+enum { BLOCK = 256 }; /* queries whose scores are held at a time */
+
+struct job {
+	const tl_op_call *c;
+	int64_t d, heads, width;          /* width = d / heads */
+	const int32_t *qo, *ko;           /* offsets of queries and keys */
+	REAL scale;
+	bool drop;
+	const uint64_t *base;             /* [B] first dropout element of each document */
+	REAL *scratch;                    /* [threads, room] */
+	int64_t room, scores;             /* elements: of a thread, of one block's scores */
+	REAL *dq, *dk, *dv;
+	bool fresh_q, fresh_k, fresh_v;
+};
+
+static int
+job_new(struct job *j, tl_op_call *c, int buffers)
+{
+	int64_t documents = c->in[1].count - 1, most_keys = 0, most_queries = 0;
+	uint64_t *base, next = 0;
+
+	*j = (struct job){ .c = c, .d = c->in[0].dim[1], .heads = (int64_t)c->arg[0], .qo = c->in[1].data, .ko = c->in[4].data, .drop = c->training && c->arg[1] > 0 };
+	if (tl_check_offsets(c, 1, c->in[0].dim[0]) || tl_check_offsets(c, 4, c->in[2].dim[0]))
+		return -1;
+	j->width = j->d / j->heads;
+	j->scale = (REAL)(1 / sqrt((double)TL_MAX(1, j->width)));
+	j->base = base = tl_scratch(c->ctx, (size_t)documents * sizeof *base);
+	if (!base)
+		return -1;
+	for (int64_t b = 0; b < documents; b++) {
+		int64_t keys = j->ko[b + 1] - j->ko[b], queries = j->qo[b + 1] - j->qo[b];
+		base[b] = next;
+		next += (uint64_t)(queries * j->heads * keys);
+		most_keys = TL_MAX(most_keys, keys);
+		most_queries = TL_MAX(most_queries, TL_MIN(queries, BLOCK));
+	}
+	j->scores = (most_keys * most_queries + 15) / 16 * 16;
+	j->room = j->scores * buffers + (most_keys + 15) / 16 * 16;
+	j->scratch = tl_scratch(c->ctx, (size_t)(j->room * tl_pool_size(tl_ctx_pool(c->ctx))) * sizeof(REAL));
+	return j->scratch ? 0 : -1;
+}
+
+/* Dropout factors of one query's weights, or NULL. */
+static const REAL *
+factors(const struct job *j, int64_t b, int64_t h, int64_t query, int64_t keys, REAL *f)
+{
+	if (!j->drop)
+		return NULL;
+	ROWS()->drop(j->c->key, j->c->step, j->base[b] + (uint64_t)((query * j->heads + h) * keys), keys, tl_drop_threshold(j->c->arg[1]), (REAL)(1 / (1 - j->c->arg[1])), f);
+	return f;
+}
+
+static void
+forward_one(void *arg, int64_t task)
+{
+	const struct job *j = arg;
+	const tl_op_call *c = j->c;
+	const ROW_TABLE *rows = ROWS();
+	int64_t b = task / j->heads, h = task % j->heads, q0 = j->qo[b], queries = j->qo[b + 1] - q0, k0 = j->ko[b], keys = j->ko[b + 1] - k0, d = j->d, w = j->width;
+	const REAL *q = (const REAL *)c->in[0].data + q0 * d + h * w, *k = (const REAL *)c->in[2].data + k0 * d + h * w, *v = (const REAL *)c->in[3].data + k0 * d + h * w;
+	REAL *out = (REAL *)c->out.data + q0 * d + h * w, *lse = (REAL *)c->saved[0].data + q0 * j->heads + h;
+	REAL *s = j->scratch + tl_pool_worker() * j->room, *f = s + j->scores;
+
+	for (int64_t i0 = 0; i0 < queries; i0 += BLOCK) {
+		int64_t m = TL_MIN(BLOCK, queries - i0);
+		GEMM1(0, 1, m, keys, w, j->scale, q + i0 * d, d, k, d, 0, s, keys);
+		for (int64_t i = 0; i < m && keys; i++) {
+			const REAL *drop = factors(j, b, h, i0 + i, keys, f);
+			lse[(i0 + i) * j->heads] = rows->softmax(keys, s + i * keys, s + i * keys);
+			if (drop)
+				rows->times(keys, drop, s + i * keys);
+		}
+		GEMM1(0, 0, m, w, keys, 1, s, keys, v, d, 0, out + i0 * d, d);
+	}
+}
+
+static int
+forward(tl_op_call *c)
+{
+	struct job j;
+
+	if (job_new(&j, c, 1))
+		return -1;
+	if (j.d)
+		tl_parallel(c->ctx, (c->in[1].count - 1) * j.heads, forward_one, &j);
+	return 0;
+}
+
+static void
+backward_one(void *arg, int64_t task)
+{
+	const struct job *j = arg;
+	const tl_op_call *c = j->c;
+	const ROW_TABLE *rows = ROWS();
+	int64_t b = task / j->heads, h = task % j->heads, q0 = j->qo[b], queries = j->qo[b + 1] - q0, k0 = j->ko[b], keys = j->ko[b + 1] - k0, d = j->d, w = j->width;
+	int64_t at_q = q0 * d + h * w, at_k = k0 * d + h * w;
+	const REAL *q = (const REAL *)c->in[0].data + at_q, *k = (const REAL *)c->in[2].data + at_k, *v = (const REAL *)c->in[3].data + at_k;
+	const REAL *out = (const REAL *)c->out.data + at_q, *g = (const REAL *)c->grad_out + at_q, *lse = (const REAL *)c->saved[0].data + q0 * j->heads + h;
+	REAL *s = j->scratch + tl_pool_worker() * j->room, *dp = s + j->scores, *f = dp + j->scores;
+
+	for (int64_t i0 = 0; i0 < TL_MAX(queries, 1); i0 += BLOCK) { /* once also without queries: fresh gradients of keys are written */
+		int64_t m = TL_MIN(BLOCK, queries - i0);
+		GEMM1(0, 1, m, keys, w, j->scale, q + i0 * d, d, k, d, 0, s, keys);
+		GEMM1(0, 1, m, keys, w, 1, g + i0 * d, d, v, d, 0, dp, keys);
+		for (int64_t i = 0; i < m; i++) /* the sum of weight times its gradient is the product of the result and its gradient */
+			rows->attention_back(keys, s + i * keys, lse[(i0 + i) * j->heads], dp + i * keys, rows->dot(w, out + (i0 + i) * d, g + (i0 + i) * d), j->scale,
+			                     factors(j, b, h, i0 + i, keys, f));
+		if (j->dv)
+			GEMM1(1, 0, keys, w, m, 1, s, keys, g + i0 * d, d, i0 || !j->fresh_v, j->dv + at_k, d);
+		if (j->dq)
+			GEMM1(0, 0, m, w, keys, 1, dp, keys, k, d, !j->fresh_q, j->dq + at_q + i0 * d, d);
+		if (j->dk)
+			GEMM1(1, 0, keys, w, m, 1, dp, keys, q + i0 * d, d, i0 || !j->fresh_k, j->dk + at_k, d);
+	}
+}
+
+static int
+backward(tl_op_call *c)
+{
+	struct job j;
+	int64_t tasks;
+
+	if (job_new(&j, c, 2))
+		return -1;
+	j.dq = c->grad_in[0];
+	j.dk = c->grad_in[2];
+	j.dv = c->grad_in[3];
+	j.fresh_q = c->grad_fresh[0];
+	j.fresh_k = c->grad_fresh[2];
+	j.fresh_v = c->grad_fresh[3];
+	tasks = j.d ? (c->in[1].count - 1) * j.heads : 0;
+	/* Queries that are also keys, of other documents: two tasks would add to the same rows. */
+	if (j.dq && (j.dq == j.dk || j.dq == j.dv) && memcmp(j.qo, j.ko, (size_t)c->in[1].count * sizeof *j.qo))
+		for (int64_t i = 0; i < tasks; i++)
+			backward_one(&j, i);
+	else
+		tl_parallel(c->ctx, tasks, backward_one, &j);
+	return 0;
+}
+
+TL_CPU_OP(attention, TL_OP_FRESH | TL_OP_RANDOM)
