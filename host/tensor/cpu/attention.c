@@ -73,7 +73,7 @@ factors(const struct job *j, int64_t b, int64_t h, int64_t query, int64_t keys, 
 {
 	if (!j->drop)
 		return NULL;
-	ROWS()->drop(j->c->key, j->c->step, j->base[b] + (uint64_t)((query * j->heads + h) * keys), keys, tl_drop_threshold(j->c->arg[1]), (REAL)(1 / (1 - j->c->arg[1])), f);
+	INNER()->drop(j->c->key, j->c->step, j->base[b] + (uint64_t)((query * j->heads + h) * keys), keys, tl_drop_threshold(j->c->arg[1]), (REAL)(1 / (1 - j->c->arg[1])), f);
 	return f;
 }
 
@@ -82,7 +82,7 @@ forward_one(void *arg, int64_t task)
 {
 	const struct job *j = arg;
 	const tl_op_call *c = j->c;
-	const ROW_TABLE *rows = ROWS();
+	const ROW_TABLE *rows = INNER();
 	int64_t b = task / j->heads, h = task % j->heads, q0 = j->qo[b], queries = j->qo[b + 1] - q0, k0 = j->ko[b], keys = j->ko[b + 1] - k0, d = j->d, w = j->width;
 	const REAL *q = (const REAL *)c->in[0].data + q0 * d + h * w, *k = (const REAL *)c->in[2].data + k0 * d + h * w, *v = (const REAL *)c->in[3].data + k0 * d + h * w;
 	REAL *out = (REAL *)c->out.data + q0 * d + h * w, *lse = (REAL *)c->saved[0].data + q0 * j->heads + h;
@@ -118,7 +118,7 @@ backward_one(void *arg, int64_t task)
 {
 	const struct job *j = arg;
 	const tl_op_call *c = j->c;
-	const ROW_TABLE *rows = ROWS();
+	const ROW_TABLE *rows = INNER();
 	int64_t b = task / j->heads, h = task % j->heads, q0 = j->qo[b], queries = j->qo[b + 1] - q0, k0 = j->ko[b], keys = j->ko[b + 1] - k0, d = j->d, w = j->width;
 	int64_t at_q = q0 * d + h * w, at_k = k0 * d + h * w;
 	const REAL *q = (const REAL *)c->in[0].data + at_q, *k = (const REAL *)c->in[2].data + at_k, *v = (const REAL *)c->in[3].data + at_k;

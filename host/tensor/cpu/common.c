@@ -75,11 +75,11 @@ TL_SUFFIX(tl_sum_all)(tl_ctx *ctx, int64_t n, const REAL *x)
 void
 TL_SUFFIX(tl_act_forward)(int act, int64_t n, const REAL *x, REAL *y)
 {
-	ROWS()->act(act, n, x, NULL, y, NULL);
+	INNER()->act(act, n, x, NULL, y, NULL);
 }
 
 void
 TL_SUFFIX(tl_act_backward)(int act, int64_t n, const REAL *x, const REAL *y, const REAL *g, REAL *gx, bool fresh)
 {
-	ROWS()->act_back(act, n, x, y, g, gx, fresh);
+	INNER()->act_back(act, n, x, y, g, gx, fresh);
 }

@@ -62,10 +62,10 @@ void TL_SUFFIX(tl_column_sums)(tl_ctx *ctx, int64_t n, int64_t d, const REAL *g,
 double TL_SUFFIX(tl_sum_all)(tl_ctx *ctx, int64_t n, const REAL *x);
 /* fn(arg, from, to) over [0, n) in blocks of `block` on the worker threads. */
 void tl_blocks(tl_ctx *ctx, int64_t n, int64_t block, void (*fn)(void *arg, int64_t from, int64_t to), void *arg);
-/* y = act(x), and gx (+)= g act'(x) where y = act(x); x may be NULL except for gelu. One thread. More such loops: ROWS()->... of rows.h */
+/* y = act(x), and gx (+)= g act'(x) where y = act(x); x may be NULL except for gelu. One thread. More such loops: INNER()->... of rows.h */
 void TL_SUFFIX(tl_act_forward)(int act, int64_t n, const REAL *x, REAL *y);
 void TL_SUFFIX(tl_act_backward)(int act, int64_t n, const REAL *x, const REAL *y, const REAL *g, REAL *gx, bool fresh);
-#define ROWS() TL_SUFFIX(tl_rows_of)()
+#define INNER() TL_SUFFIX(tl_rows_of)()
 typedef struct TL_SUFFIX(tl_rows) ROW_TABLE;
 /* Threshold and factor of a dropout rate; the rate is in [0, 1). */
 int tl_shape_rate(tl_op_call *c, double p);

@@ -14,7 +14,7 @@ static void
 some(void *arg, int64_t from, int64_t to)
 {
 	const struct job *j = arg;
-	const ROW_TABLE *rows = ROWS();
+	const ROW_TABLE *rows = INNER();
 	REAL f[PIECE];
 
 	for (int64_t i = from; i < to; i += PIECE) {

@@ -37,7 +37,7 @@ factors(const struct job *j, int64_t row)
 
 	if (!j->drop)
 		return NULL;
-	ROWS()->drop(j->c->key, j->c->step, (uint64_t)(row * j->d), j->d, tl_drop_threshold(j->c->arg[0]), (REAL)(1 / (1 - j->c->arg[0])), f);
+	INNER()->drop(j->c->key, j->c->step, (uint64_t)(row * j->d), j->d, tl_drop_threshold(j->c->arg[0]), (REAL)(1 / (1 - j->c->arg[0])), f);
 	return f;
 }
 
@@ -50,7 +50,7 @@ forward_tile(void *arg, int64_t from, int64_t to)
 	REAL *y = c->out.data, *mean = c->saved[0].data, *rstd = c->saved[1].data;
 
 	for (int64_t i = from; i < to; i++)
-		ROWS()->norm(j->d, x + i * j->d, r ? r + i * j->d : NULL, factors(j, i), c->in[2].data, c->in[3].data, (REAL)c->arg[1], y + i * j->d, &mean[i], &rstd[i]);
+		INNER()->norm(j->d, x + i * j->d, r ? r + i * j->d : NULL, factors(j, i), c->in[2].data, c->in[3].data, (REAL)c->arg[1], y + i * j->d, &mean[i], &rstd[i]);
 }
 
 static bool
@@ -82,7 +82,7 @@ backward_tile(void *arg, int64_t from, int64_t to)
 
 	memset(part, 0, (size_t)(2 * j->d) * sizeof *part);
 	for (int64_t i = from; i < to; i++)
-		ROWS()->norm_back(j->d, x + i * j->d, r ? r + i * j->d : NULL, factors(j, i), c->in[2].data, mean[i], rstd[i], g + i * j->d, z, part, part + j->d,
+		INNER()->norm_back(j->d, x + i * j->d, r ? r + i * j->d : NULL, factors(j, i), c->in[2].data, mean[i], rstd[i], g + i * j->d, z, part, part + j->d,
 		                  dx ? dx + i * j->d : NULL, c->grad_fresh[0], dr ? dr + i * j->d : NULL, c->grad_fresh[1]);
 }
 

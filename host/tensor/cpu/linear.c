@@ -37,7 +37,7 @@ tile(void *arg, int64_t t)
 		return;
 	for (int64_t i = i0; i < i0 + m; i++) {
 		REAL *row = z + i * j->out + j0;
-		ROWS()->act(j->act, n, row, j->b ? j->b + j0 : NULL, j->y + i * j->out + j0, j->slope ? row : NULL);
+		INNER()->act(j->act, n, row, j->b ? j->b + j0 : NULL, j->y + i * j->out + j0, j->slope ? row : NULL);
 	}
 }
 
@@ -65,7 +65,7 @@ act_block(void *arg, int64_t from, int64_t to)
 		for (int64_t i = from; i < to; i++)
 			j->to[i] = j->g[i] * j->slope[i];
 	else
-		ROWS()->act_back(j->act, to - from, NULL, j->y + from, j->g + from, j->to + from, true);
+		INNER()->act_back(j->act, to - from, NULL, j->y + from, j->g + from, j->to + from, true);
 }
 
 static int

@@ -13,7 +13,7 @@ static void
 some(void *arg, int64_t from, int64_t to)
 {
 	const struct job *j = arg;
-	const ROW_TABLE *rows = ROWS();
+	const ROW_TABLE *rows = INNER();
 
 	for (int64_t i = from * j->d; i < to * j->d; i += j->d)
 		if (j->gx)
