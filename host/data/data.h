@@ -83,6 +83,8 @@ typedef struct tl_tfidf tl_tfidf;
 tl_tfidf *tl_tfidf_fit(const tl_split *train, tl_error *e);
 int tl_tfidf_apply(const tl_tfidf *t, const tl_split *split, tl_features *out, tl_error *e); /* malloc'd arrays */
 int64_t tl_tfidf_width(const tl_tfidf *t);
+int tl_tfidf_save(const tl_tfidf *t, tl_text *bytes, tl_error *e);     /* vocabulary and idf as one block, kept with a trained run */
+tl_tfidf *tl_tfidf_load(const void *bytes, size_t n, const char *what, tl_error *e);
 void tl_tfidf_free(tl_tfidf *t);
 void tl_features_free(tl_features *f);
 
