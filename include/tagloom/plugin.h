@@ -171,13 +171,15 @@ typedef struct tl_evaluation {
 	int64_t n_docs, n_labels;        /* documents evaluated (those without labels included), columns */
 	const double *scores;            /* [n_docs, n_labels] probabilities; NULL where only the best `keep` are there */
 	int64_t keep;                    /* columns of top */
-	const int32_t *top;              /* [n_docs, keep] best labels first, ties by the lower index */
+	const int32_t *top;              /* [n_docs, keep] best labels first, ties by the lower index; -1 where a list is shorter */
 	const double *top_score;         /* [n_docs, keep] */
 	const int64_t *gold_offsets;     /* [n_docs + 1] */
 	const int32_t *gold;             /* ascending */
 	const double *thresholds;        /* [n_labels] predicted where score > threshold, strictly */
 	const double *inverse_propensity; /* [n_labels] 1/p */
 	const tl_statistics *train;      /* of the training split, restricted to these columns; may be NULL */
+	const float *logits;             /* [n_docs, n_labels] what scores were made of, or NULL: ranking compares these, so that the order holds where
+	                                    the probabilities saturate (tagloom/metric.h) */
 } tl_evaluation;
 
 typedef struct tl_metric {
