@@ -42,6 +42,9 @@ int tl_metrics_rows(tl_metric_rows *out, const tl_scores *scores, const tl_score
 double tl_metric_rows_value(const tl_metric_rows *r, const double *sums /* [width] */, int64_t n);
 void tl_metric_rows_free(tl_metric_rows *r);
 void tl_tune_thresholds(const tl_scores *valid, double *global, double *global_f1, double *per_label /* [L] */);
+/* Reference values in JSON (kinds label_statistics, metrics, thresholds): prints one "ok - ..." or "not ok - ..." line per group of values, adds
+ * the latter to *failed, returns the number of lines, or -1. perturb: one input is changed first, so that the checks should fail. */
+int tl_verify_json(const char *path, tl_registry *r, FILE *out, bool perturb, int *failed, tl_error *e);
 
 /* --- where the numbers go --------------------------------------------------------------------------------------------------- */
 typedef struct tl_recorder { /* each returns 0 or -1 (then the run stops); all are called from one thread */
