@@ -65,7 +65,8 @@ choose(tl_ctx *ctx, const struct label_text *self, int32_t *list)
 	if (tl_token_id(ctx, "unk") >= 0 || tl_token_id(ctx, "cls") >= 0)
 		for (int64_t l = 0; l < n_labels && total <= self->budget; l++)
 			total += length_of(ctx, self, l);
-	memset(in, total <= self->budget, (size_t)n_labels);
+	for (int64_t l = 0; l < n_labels; l++)
+		in[l] = total <= self->budget;
 	if (total > self->budget) {
 		int64_t left = self->budget;
 		for (int32_t i = 0; i < y->offsets[y->n]; i++)
