@@ -98,6 +98,10 @@ typedef struct tl_outcome {
 int tl_model_step(tl_model *m, const tl_documents *batch, int64_t step, bool training, double scale, tl_outcome *out);
 int tl_model_after_step(tl_model *m);
 int tl_model_before_eval(tl_model *m);
+/* After a failure: the plugin whose function failed, "label/corank"; NULL: none. Lives as long as the model. */
+const char *tl_model_fault(const tl_model *m);
+/* The plugin whose function runs in this process now, or NULL; may be read by a signal handler after a crash. */
+extern const char *volatile tl_plugin_running;
 /* State rows and self-fitted models as one block of bytes, for checkpoints. */
 int tl_model_save_state(tl_model *m, tl_text *bytes);
 int tl_model_load_state(tl_model *m, const void *bytes, size_t n);
