@@ -82,7 +82,7 @@ tl_declare_weights(tl_model *m, tl_model_instance *i, tl_error *e)
 			continue;
 		if (row->repeat) {
 			const int64_t *values;
-			int64_t n;
+			int64_t n = 0;
 			if (repetitions(i, row, &n, &values, e) < 0)
 				return -1;
 			for (int64_t k = 0; k < n; k++)
