@@ -16,7 +16,7 @@ typedef struct job {
 	double *sum;                       /* [threads, L] co-occurrence beside S2; zeros between documents */
 	uint8_t *taken;                    /* [threads, L] */
 	int32_t *touched;                  /* [threads, L] labels with an entry in sum */
-	int64_t l, gamma;
+	int64_t l, gamma, threads;
 	double alpha;
 	int flags;
 } job;
@@ -82,7 +82,7 @@ insert(int32_t *out, int64_t from, int64_t n, int64_t most, int32_t label, const
 static void
 fill(const job *j, int32_t *out, int64_t n)
 {
-	int64_t worker = tl_pool_worker(), touched_n = 0, s2 = n;
+	int64_t worker = tl_pool_worker() % j->threads, touched_n = 0, s2 = n;
 	double *sum = j->sum + worker * j->l;
 	uint8_t *taken = j->taken + worker * j->l;
 	int32_t *touched = j->touched + worker * j->l;
@@ -150,7 +150,7 @@ forward(tl_op_call *c)
 {
 	int64_t l = c->in[0].dim[1], threads = tl_pool_size(tl_ctx_pool(c->ctx));
 	job j = { .logits = c->in[0].data, .co_offsets = c->in[1].data, .co_index = c->in[2].data, .co_value = c->in[3].data, .rank = c->in[4].data,
-	          .out = c->out.data, .l = l, .gamma = (int64_t)c->arg[0], .alpha = c->arg[1], .flags = (int)c->arg[2] };
+	          .out = c->out.data, .l = l, .gamma = (int64_t)c->arg[0], .threads = threads, .alpha = c->arg[1], .flags = (int)c->arg[2] };
 
 	if (tl_check_offsets(c, 1, c->in[2].count) || tl_check_index(c, 2, 0, l) || tl_check_index(c, 4, 0, l))
 		return -1;
