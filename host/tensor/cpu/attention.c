@@ -26,6 +26,8 @@ shape(tl_op_call *c)
 }
 
 enum { BLOCK = 256 }; /* queries whose scores are held at a time */
+/* A row of scores is filled up to whole vectors with minus infinity, whose weight is 0. */
+#define PADDED(keys) (((keys) + 15) / 16 * 16)
 
 struct job {
 	const tl_op_call *c;
@@ -61,8 +63,8 @@ job_new(struct job *j, tl_op_call *c, int buffers)
 		most_keys = TL_MAX(most_keys, keys);
 		most_queries = TL_MAX(most_queries, TL_MIN(queries, BLOCK));
 	}
-	j->scores = (most_keys * most_queries + 15) / 16 * 16;
-	j->room = j->scores * buffers + (most_keys + 15) / 16 * 16;
+	j->scores = PADDED(most_keys) * most_queries;
+	j->room = j->scores * buffers + PADDED(most_keys);
 	j->scratch = tl_scratch(c->ctx, (size_t)(j->room * tl_pool_size(tl_ctx_pool(c->ctx))) * sizeof(REAL));
 	return j->scratch ? 0 : -1;
 }
@@ -78,6 +80,13 @@ factors(const struct job *j, int64_t b, int64_t h, int64_t query, int64_t keys, 
 }
 
 static void
+pad(REAL *row, int64_t keys, REAL value)
+{
+	for (int64_t i = keys; i < PADDED(keys); i++)
+		row[i] = value;
+}
+
+static void
 forward_one(void *arg, int64_t task)
 {
 	const struct job *j = arg;
@@ -87,17 +96,20 @@ forward_one(void *arg, int64_t task)
 	const REAL *q = (const REAL *)c->in[0].data + q0 * d + h * w, *k = (const REAL *)c->in[2].data + k0 * d + h * w, *v = (const REAL *)c->in[3].data + k0 * d + h * w;
 	REAL *out = (REAL *)c->out.data + q0 * d + h * w, *lse = (REAL *)c->saved[0].data + q0 * j->heads + h;
 	REAL *s = j->scratch + tl_pool_worker() * j->room, *f = s + j->scores;
+	int64_t ld = PADDED(keys);
 
+	pad(f, keys, 0);
 	for (int64_t i0 = 0; i0 < queries; i0 += BLOCK) {
 		int64_t m = TL_MIN(BLOCK, queries - i0);
-		GEMM1(0, 1, m, keys, w, j->scale, q + i0 * d, d, k, d, 0, s, keys);
+		GEMM1(0, 1, m, keys, w, j->scale, q + i0 * d, d, k, d, 0, s, ld);
 		for (int64_t i = 0; i < m && keys; i++) {
 			const REAL *drop = factors(j, b, h, i0 + i, keys, f);
-			lse[(i0 + i) * j->heads] = rows->softmax(keys, s + i * keys, s + i * keys);
+			pad(s + i * ld, keys, -INFINITY);
+			lse[(i0 + i) * j->heads] = rows->softmax(ld, s + i * ld, s + i * ld);
 			if (drop)
-				rows->times(keys, drop, s + i * keys);
+				rows->times(ld, drop, s + i * ld);
 		}
-		GEMM1(0, 0, m, w, keys, 1, s, keys, v, d, 0, out + i0 * d, d);
+		GEMM1(0, 0, m, w, keys, 1, s, ld, v, d, 0, out + i0 * d, d);
 	}
 }
 
@@ -125,19 +137,25 @@ backward_one(void *arg, int64_t task)
 	const REAL *out = (const REAL *)c->out.data + at_q, *g = (const REAL *)c->grad_out + at_q, *lse = (const REAL *)c->saved[0].data + q0 * j->heads + h;
 	REAL *s = j->scratch + tl_pool_worker() * j->room, *dp = s + j->scores, *f = dp + j->scores;
 
+	int64_t ld = PADDED(keys);
+
+	pad(f, keys, 0);
 	for (int64_t i0 = 0; i0 < TL_MAX(queries, 1); i0 += BLOCK) { /* once also without queries: fresh gradients of keys are written */
 		int64_t m = TL_MIN(BLOCK, queries - i0);
-		GEMM1(0, 1, m, keys, w, j->scale, q + i0 * d, d, k, d, 0, s, keys);
-		GEMM1(0, 1, m, keys, w, 1, g + i0 * d, d, v, d, 0, dp, keys);
-		for (int64_t i = 0; i < m; i++) /* the sum of weight times its gradient is the product of the result and its gradient */
-			rows->attention_back(keys, s + i * keys, lse[(i0 + i) * j->heads], dp + i * keys, rows->dot(w, out + (i0 + i) * d, g + (i0 + i) * d), j->scale,
+		GEMM1(0, 1, m, keys, w, j->scale, q + i0 * d, d, k, d, 0, s, ld);
+		GEMM1(0, 1, m, keys, w, 1, g + i0 * d, d, v, d, 0, dp, ld);
+		for (int64_t i = 0; i < m; i++) { /* the sum of weight times its gradient is the product of the result and its gradient */
+			pad(s + i * ld, keys, -INFINITY);
+			pad(dp + i * ld, keys, 0);
+			rows->attention_back(ld, s + i * ld, lse[(i0 + i) * j->heads], dp + i * ld, rows->dot(w, out + (i0 + i) * d, g + (i0 + i) * d), j->scale,
 			                     factors(j, b, h, i0 + i, keys, f));
+		}
 		if (j->dv)
-			GEMM1(1, 0, keys, w, m, 1, s, keys, g + i0 * d, d, i0 || !j->fresh_v, j->dv + at_k, d);
+			GEMM1(1, 0, keys, w, m, 1, s, ld, g + i0 * d, d, i0 || !j->fresh_v, j->dv + at_k, d);
 		if (j->dq)
-			GEMM1(0, 0, m, w, keys, 1, dp, keys, k, d, !j->fresh_q, j->dq + at_q + i0 * d, d);
+			GEMM1(0, 0, m, w, keys, 1, dp, ld, k, d, !j->fresh_q, j->dq + at_q + i0 * d, d);
 		if (j->dk)
-			GEMM1(1, 0, keys, w, m, 1, dp, keys, q + i0 * d, d, i0 || !j->fresh_k, j->dk + at_k, d);
+			GEMM1(1, 0, keys, w, m, 1, dp, ld, q + i0 * d, d, i0 || !j->fresh_k, j->dk + at_k, d);
 	}
 }
 

@@ -9,25 +9,31 @@
 #include "tagloom/tensor.h"
 #include "tensor/cpu/rows.h"
 
+#define INLINE static inline __attribute__((always_inline))
+
 #ifdef TL_DOUBLE
-static inline double
+#define ABS fabs
+#define COPYSIGN copysign
+INLINE double
 exp_(double x)
 {
 	return exp(x);
 }
-static inline double
+INLINE double
 tanh_(double x)
 {
 	return tanh(x);
 }
-static inline double
+INLINE double
 tail_(double a, double e) /* normal distribution beyond a >= 0; e = e^(-a^2/2) */
 {
 	(void)e;
 	return 0.5 * erfc(a * 0.70710678118654752440);
 }
 #else
-static inline float
+#define ABS fabsf
+#define COPYSIGN copysignf
+INLINE float
 power_of_two(int32_t k)
 {
 	int32_t bits = (int32_t)((uint32_t)(k + 127) << 23);
@@ -38,12 +44,12 @@ power_of_two(int32_t k)
 }
 
 /* x = k ln 2 + r, |r| <= ln 2 / 2; polynomial fitted for least relative error (3e-9 before rounding) */
-static inline float
+INLINE float
 exp_(float x)
 {
 	const float magic = 12582912; /* 1.5 * 2^23: adding it rounds to an integer */
-	float c = x < -104 ? -104 : x, n, r, p;
-	int32_t bits, k;
+	float c = x < -88 ? -88 : x, n, r, p;
+	int32_t bits, k, half, first;
 
 	c = c > 89 ? 89 : c;
 	n = FMA(c, 1.44269504f, magic);
@@ -57,14 +63,17 @@ exp_(float x)
 	p = FMA(p, r, 0.166665207f);
 	p = FMA(p, r, 0.499999935f);
 	p = FMA(p * r, r, r) + 1;
-	bits = k >> 1; /* in two factors: neither overflows where the result does not */
-	return p * power_of_two(bits) * power_of_two(k - bits);
+	half = k >> 1; /* in two factors: neither overflows where the result does not */
+	first = (int32_t)((uint32_t)(half + 127) << 23);
+	first = k < -125 ? 0 : first; /* denormal results are slow and of no use: what lies below 1e-38 is 0 */
+	memcpy(&n, &first, sizeof n);
+	return p * n * power_of_two(k - half);
 }
 
-static inline float
+INLINE float
 tanh_(float x)
 {
-	float a = x < 0 ? -x : x, u = x * x, p = FMA(u, -0.00571704036f, 0.0206505827f), e, big;
+	float a = fabsf(x), u = x * x, p = FMA(u, -0.00571704036f, 0.0206505827f), e, big;
 
 	p = FMA(p, u, -0.0537434965f);
 	p = FMA(p, u, 0.133314913f);
@@ -72,12 +81,12 @@ tanh_(float x)
 	p = FMA(p * u, x, x);
 	e = exp_(-2 * a);
 	big = (1 - e) / (1 + e);
-	big = x < 0 ? -big : big;
+	big = COPYSIGN(big, x);
 	return a < 0.625f ? p : big;
 }
 
 /* e q(t) with t = 1 / (1 + 0.24 a); q fitted for least relative error over [0, 14] (3e-9 before rounding) */
-static inline float
+INLINE float
 tail_(float a, float e)
 {
 	float t = 1 / FMA(a, 0.24f, 1.f), q = FMA(t, 0.02547335538f, -0.1243346059f);
@@ -94,19 +103,19 @@ tail_(float a, float e)
 }
 #endif
 
-static inline REAL
+INLINE REAL
 sigmoid_(REAL x)
 {
-	REAL a = x < 0 ? -x : x, e = exp_(-a), y = 1 / (1 + e), z = e / (1 + e);
+	REAL e = exp_(-ABS(x)), top = x < 0 ? e : 1;
 
-	return x < 0 ? z : y;
+	return top / (1 + e);
 }
 
 /* y = x P(x); slope = P(x) + x p(x), with P and p the normal distribution and its density */
-static inline REAL
+INLINE REAL
 gelu_(REAL x, REAL *slope)
 {
-	REAL a = x < 0 ? -x : x, e = exp_((REAL)-0.5 * x * x), tail = tail_(a, e), rest = 1 - tail, p = x < 0 ? tail : rest;
+	REAL e = exp_((REAL)-0.5 * x * x), tail = tail_(ABS(x), e), step = x < 0 ? 0 : 1, p = step + COPYSIGN(tail, -x);
 
 	*slope = FMA(x * e, (REAL)0.39894228040143267794, p);
 	return x * p;
@@ -115,50 +124,44 @@ gelu_(REAL x, REAL *slope)
 static void
 act_row(int act, int64_t n, const REAL *x, const REAL *bias, REAL *y, REAL *slope)
 {
-	switch (act) {
-	case TL_NONE:
-		if (bias)
-#pragma omp simd
-			for (int64_t i = 0; i < n; i++)
-				y[i] = x[i] + bias[i];
-		else if (x != y)
-			memmove(y, x, (size_t)n * sizeof *y);
-		break;
-	case TL_RELU:
+#define LOOP(expression) \
+	_Pragma("omp simd") for (int64_t i = 0; i < n; i++) { REAL v = x[i]; y[i] = (expression); }
+	if (act == TL_GELU && bias && slope) { /* the one that counts, in one pass */
 #pragma omp simd
 		for (int64_t i = 0; i < n; i++) {
-			REAL v = x[i] + (bias ? bias[i] : 0);
-			y[i] = v <= 0 ? 0 : v;
+			REAL s;
+			y[i] = gelu_(x[i] + bias[i], &s);
+			slope[i] = s;
 		}
+		return;
+	}
+	if (bias) {
+		LOOP(v + bias[i])
+		x = y;
+	}
+	switch (act) {
+	case TL_NONE:
+		if (x != y)
+			memmove(y, x, (size_t)n * sizeof *y);
 		break;
+	case TL_RELU: LOOP(v <= 0 ? 0 : v) break;
+	case TL_TANH: LOOP(tanh_(v)) break;
+	case TL_SIGMOID: LOOP(sigmoid_(v)) break;
 	case TL_GELU:
-		if (bias && slope)
+		if (slope)
 #pragma omp simd
 			for (int64_t i = 0; i < n; i++) {
 				REAL s;
-				y[i] = gelu_(x[i] + bias[i], &s);
+				y[i] = gelu_(x[i], &s);
 				slope[i] = s;
 			}
-		else
-#pragma omp simd
-			for (int64_t i = 0; i < n; i++) {
-				REAL s, v = x[i] + (bias ? bias[i] : 0);
-				y[i] = gelu_(v, &s);
-				if (slope)
-					slope[i] = s;
-			}
-		break;
-	case TL_TANH:
-#pragma omp simd
-		for (int64_t i = 0; i < n; i++)
-			y[i] = tanh_(x[i] + (bias ? bias[i] : 0));
-		break;
-	case TL_SIGMOID:
-#pragma omp simd
-		for (int64_t i = 0; i < n; i++)
-			y[i] = sigmoid_(x[i] + (bias ? bias[i] : 0));
+		else {
+			REAL s;
+			LOOP(gelu_(v, &s))
+		}
 		break;
 	}
+#undef LOOP
 }
 
 static void
@@ -177,10 +180,10 @@ act_back(int act, int64_t n, const REAL *x, const REAL *y, const REAL *g, REAL *
 	case TL_GELU:
 #pragma omp simd
 		for (int64_t i = 0; i < n; i++) {
-			REAL s;
+			REAL s, old = gx[i];
 			gelu_(x[i], &s);
-			s *= g[i];
-			gx[i] = fresh ? s : gx[i] + s;
+			old = fresh ? 0 : old;
+			gx[i] = old + g[i] * s;
 		}
 		break;
 	}
@@ -273,54 +276,7 @@ times_row(int64_t n, const REAL *f, REAL *y)
 		y[i] *= f[i];
 }
 
-/* 128 elements a time: the words of 16 blocks, each round for all of them. */
-static void
-sixteen_blocks(uint64_t key, uint64_t step, uint64_t block, uint32_t word[4][16])
-{
-	uint32_t *restrict c0 = word[0], *restrict c1 = word[1], *restrict c2 = word[2], *restrict c3 = word[3];
-	uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-
-	for (int i = 0; i < 16; i++) {
-		c0[i] = (uint32_t)(block + (uint64_t)i);
-		c1[i] = (uint32_t)((block + (uint64_t)i) >> 32);
-		c2[i] = (uint32_t)step;
-		c3[i] = (uint32_t)(step >> 32);
-	}
-	for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
-#pragma omp simd
-		for (int i = 0; i < 16; i++) {
-			uint64_t a = (uint64_t)0xD2511F53u * c0[i], b = (uint64_t)0xCD9E8D57u * c2[i];
-			uint32_t n0 = (uint32_t)(b >> 32) ^ c1[i] ^ k0, n2 = (uint32_t)(a >> 32) ^ c3[i] ^ k1;
-			c0[i] = n0;
-			c1[i] = (uint32_t)b;
-			c2[i] = n2;
-			c3[i] = (uint32_t)a;
-		}
-}
-
-static void
-drop_row(uint64_t key, uint64_t step, uint64_t e0, int64_t n, uint32_t threshold, REAL keep, REAL *f)
-{
-	uint32_t word[4][16];
-	REAL all[128];
-
-	for (int64_t i = 0; i < n;) {
-		uint64_t block = (e0 + (uint64_t)i) / 8;
-		int64_t skip = (int64_t)((e0 + (uint64_t)i) % 8), take = 128 - skip < n - i ? 128 - skip : n - i;
-		REAL *to = skip || take < 128 ? all : f + i;
-
-		sixteen_blocks(key, step, block, word);
-		for (int w = 0; w < 4; w++)
-#pragma omp simd
-			for (int b = 0; b < 16; b++) {
-				to[8 * b + 2 * w] = (word[w][b] & 0xFFFF) < threshold ? 0 : keep;
-				to[8 * b + 2 * w + 1] = word[w][b] >> 16 < threshold ? 0 : keep;
-			}
-		if (to == all)
-			memcpy(f + i, all + skip, (size_t)take * sizeof *f);
-		i += take;
-	}
-}
+#include "tensor/cpu/rows_drop.h"
 
 static void
 residual_row(int64_t n, const REAL *x, const REAL *r, const REAL *f, REAL *z)
