@@ -5,6 +5,7 @@
 #define TAGLOOM_READER_H
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "plugin.h"
@@ -71,6 +72,56 @@ tl_read_label_list(tl_sink *sink, const char *folder, const char *name)
 	}
 	tl_source_close(&s);
 	return bad || got < 0 ? -1 : 0;
+}
+
+/* A line cut into words; grows, free it with tl_words_free. */
+typedef struct tl_words { char *bytes; size_t room; const char **at; int64_t n, capacity; } tl_words;
+
+static inline void
+tl_words_free(tl_words *w)
+{
+	free(w->bytes);
+	free(w->at);
+	*w = (tl_words){ 0 };
+}
+
+/* Cuts at any of the separators; blanks around words and empty words are dropped. -1 without memory. */
+static inline int
+tl_words_split(tl_words *w, const char *text, size_t n, const char *separators)
+{
+	if (n + 1 > w->room) {
+		char *more = realloc(w->bytes, (n + 1) * 2);
+		if (!more)
+			return -1;
+		w->bytes = more;
+		w->room = (n + 1) * 2;
+	}
+	memcpy(w->bytes, text, n);
+	w->bytes[n] = 0;
+	w->n = 0;
+	for (char *s = w->bytes; *s;) {
+		char *end;
+		s += strspn(s, separators);
+		s += strspn(s, " \t");
+		if (!*s || strchr(separators, *s))
+			continue;
+		if (w->n == w->capacity) {
+			int64_t capacity = w->capacity ? w->capacity * 2 : 32;
+			const char **more = realloc(w->at, (size_t)capacity * sizeof *more);
+			if (!more)
+				return -1;
+			w->at = more;
+			w->capacity = capacity;
+		}
+		w->at[w->n++] = s;
+		end = s += strcspn(s, separators);
+		while (end[-1] == ' ' || end[-1] == '\t')
+			end--;
+		if (*s)
+			s++;
+		*end = 0;
+	}
+	return 0;
 }
 
 #endif
