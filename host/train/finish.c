@@ -41,7 +41,7 @@ score_split(tl_run *run, int split, tl_split_scores *out)
 	run->ev.arg = run;
 	status = tl_evaluate(&run->ev, &run->feed[split], s->id, what, run->p.micro, out, run->e);
 	if (status < 0) {
-		tl_run_blame(run, tl_ctx_instance_name(tl_model_ctx(run->m)));
+		tl_run_blame(run);
 		tl_error_who(run->e, "%s", what);
 	}
 	return status;
@@ -276,10 +276,8 @@ fit(tl_run *run)
 
 	for (int64_t i = 0; i <= s->n; i++)
 		offsets[i] = (int32_t)s->label_offsets[i];
-	if (tl_model_fit(run->m, &f) < 0) {
-		status = tl_model_error(run->m, run->e);
-		tl_run_blame(run, tl_ctx_instance_name(tl_model_ctx(run->m)));
-	}
+	if (tl_model_fit(run->m, &f) < 0)
+		status = tl_run_blame(run);
 	free(offsets);
 	return status;
 }

@@ -124,27 +124,28 @@ add_plugin(struct parts *p, const json_t *config, const tl_candidate *c, const c
 static int
 add_module(struct parts *p, const json_t *config, const json_t *module, tl_registry *r, const char *script_dir, tl_error *e)
 {
-	const char *kind = tl_json_string(module, "kind", "label"), *plugin = tl_json_string(module, "plugin", ""), *name = tl_json_string(module, "name", plugin);
-	const tl_candidate *c = tl_registry_find(r, kind, plugin, e);
+	const tl_candidate *c;
+	tl_module_words words;
 	json_t *resolved;
 	tl_arena *a;
 	void *self;
 	int bad;
 
-	if (!c)
-		return -1;
+	tl_module_read(module, &words);
+	if (!(c = tl_registry_find(r, words.kind, words.plugin, e)))
+		return tl_error_who(e, "%s", words.name);
 	a = tl_arena_new(0);
 	self = tl_arena_zalloc(a, c->plugin->self_size + 64);
 	resolved = json_object();
-	bad = tl_params_fill(c->plugin, self, json_object_get(module, "params"), name, a, resolved, e);
+	bad = tl_params_fill(c->plugin, self, json_object_get(module, "params"), words.name, a, resolved, e);
 	if (!bad && c->plugin->module && c->plugin->module->fit) {
 		p->fits = true;
 		p->needs_seed |= c->plugin->module->needs_seed;
 	}
 	if (!bad)
-		bad = weights_hashes(p, resolved, name, script_dir, e) < 0 || add_plugin(p, config, c, kind, plugin, e) < 0;
+		bad = weights_hashes(p, resolved, words.name, script_dir, e) < 0 || add_plugin(p, config, c, words.kind, words.plugin, e) < 0;
 	if (!bad)
-		json_array_append_new(p->modules, json_pack("{ss ss ss sO}", "kind", kind, "plugin", plugin, "name", name, "params", resolved));
+		json_array_append_new(p->modules, json_pack("{ss ss ss sO}", "kind", words.kind, "plugin", words.plugin, "name", words.name, "params", resolved));
 	json_decref(resolved);
 	tl_arena_free(a);
 	return bad ? -1 : 0;
@@ -158,7 +159,10 @@ tl_modules_fit(const json_t *modules, tl_registry *r)
 
 	json_array_foreach((json_t *)modules, i, m) {
 		tl_error ignored = { 0 };
-		const tl_candidate *c = tl_registry_find(r, tl_json_string(m, "kind", "label"), tl_json_string(m, "plugin", ""), &ignored);
+		tl_module_words words;
+		const tl_candidate *c;
+		tl_module_read(m, &words);
+		c = tl_registry_find(r, words.kind, words.plugin, &ignored);
 		if (c && c->plugin->module && c->plugin->module->fit)
 			return true;
 	}

@@ -127,7 +127,9 @@ int tl_run_tokenizer(const json_t *modules, tl_registry *r, const tl_dataset *d,
 bool tl_modules_fit(const json_t *modules, tl_registry *r);
 /* `train` without the keys that decide no number. */
 json_t *tl_train_decisive(const json_t *train);
-/* "label/corank" of an instance of the model, "" where there is none of that name. */
+typedef struct tl_module_words { char kind[32]; const char *plugin, *name; } tl_module_words;
+void tl_module_read(const json_t *module, tl_module_words *out);
+/* "label/corank" of an instance (or of one of its weights or losses) of the model, "" where there is none of that name. */
 void tl_plugin_of(const json_t *modules, const char *instance, char out[64]);
 /* Copies the context's error into e. Returns -1. */
 int tl_model_error(tl_model *m, tl_error *e);

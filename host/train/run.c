@@ -53,14 +53,13 @@ tl_run_interrupted(const tl_run *run)
 }
 
 int
-tl_run_blame(tl_run *run, const char *instance)
+tl_run_blame(tl_run *run)
 {
-	if (instance && *instance) {
-		tl_plugin_of(run->modules, instance, run->summary->plugin_at_fault);
-		if (!strstr(run->e->text, instance))
-			tl_error_who(run->e, "%s", instance);
-	}
-	return -1;
+	const char *fault = tl_model_fault(run->m);
+
+	if (fault)
+		snprintf(run->summary->plugin_at_fault, sizeof run->summary->plugin_at_fault, "%s", fault);
+	return tl_model_error(run->m, run->e);
 }
 
 /* --- before the first step ------------------------------------------------------------------------------------------------------ */
@@ -239,8 +238,7 @@ run_group(tl_run *run, int64_t from, int64_t to)
 		tl_outcome out = { 0 };
 
 		if (tl_model_step(run->m, batch, run->p.micro, true, share, &out) < 0) {
-			tl_model_error(run->m, run->e);
-			tl_run_blame(run, tl_ctx_instance_name(tl_model_ctx(run->m)));
+			tl_run_blame(run);
 			return tl_error_who(run->e, "epoch %lld, step %lld", (long long)run->p.epoch, (long long)run->p.step + 1);
 		}
 		if (!isfinite(out.total))
@@ -299,8 +297,7 @@ optimizer_step(tl_run *run)
 	run->p.batch = to;
 	run->p.step++;
 	if (tl_model_after_step(run->m) < 0) {
-		tl_model_error(run->m, run->e);
-		tl_run_blame(run, tl_ctx_instance_name(tl_model_ctx(run->m)));
+		tl_run_blame(run);
 		return tl_error_who(run->e, "after step %lld", (long long)run->p.step);
 	}
 	run->p.step_seconds += tl_seconds() - began;
@@ -400,9 +397,12 @@ train(tl_run *run)
 	json_t *module;
 
 	run->opt = tl_optimizer_new(run->w, &run->plan, run->pool);
-	json_array_foreach((json_t *)run->modules, i, module)
-		if (run->plan.layer_decay < 1 && !strcmp(tl_json_string(module, "kind", ""), "encoder"))
-			tl_layer_decay(run->w, tl_json_string(module, "name", tl_json_string(module, "plugin", "")), run->plan.layer_decay);
+	json_array_foreach((json_t *)run->modules, i, module) {
+		tl_module_words words;
+		tl_module_read(module, &words);
+		if (run->plan.layer_decay < 1 && !strcmp(words.kind, "encoder"))
+			tl_layer_decay(run->w, words.name, run->plan.layer_decay);
+	}
 	run->p = (tl_progress){ .epoch = 1 };
 	run->key = checkpoint_key(run);
 	if (resume(run) < 0)

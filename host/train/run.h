@@ -51,8 +51,8 @@ typedef struct tl_run {
 void tl_run_say(tl_run *run, const char *level, const char *format, ...) TL_PRINTF(3, 4);
 int tl_run_beat(tl_run *run, bool now);
 bool tl_run_interrupted(const tl_run *run);
-/* Sets summary->plugin_at_fault from an instance's name, and who in front of the sentence. Returns -1. */
-int tl_run_blame(tl_run *run, const char *instance);
+/* After a failure of the model: its sentence, and the plugin at fault into the summary. Returns -1. */
+int tl_run_blame(tl_run *run);
 /* Writes a checkpoint where there is a folder; a failure is a warning. */
 void tl_run_checkpoint(tl_run *run);
 /* Evaluation at the end of an epoch, selection, early stopping. 0, -1, or TL_INTERRUPTED. */

@@ -42,17 +42,33 @@ tl_find_path(const char *path, const char *script_dir)
 	return tl_strdup(path);
 }
 
+/* A module's entry says "plugin": "corank" and "kind": "label", or "plugin": "label/corank"; the instance's name defaults to the plugin's. */
+void
+tl_module_read(const json_t *module, tl_module_words *out)
+{
+	const char *plugin = tl_json_string(module, "plugin", ""), *slash = strchr(plugin, '/');
+
+	snprintf(out->kind, sizeof out->kind, "%s", tl_json_string(module, "kind", "label"));
+	if (slash)
+		snprintf(out->kind, sizeof out->kind, "%.*s", (int)(slash - plugin), plugin);
+	out->plugin = slash ? slash + 1 : plugin;
+	out->name = tl_json_string(module, "name", tl_json_string(json_object_get(module, "params"), "name", out->plugin));
+}
+
 void
 tl_plugin_of(const json_t *modules, const char *instance, char out[64])
 {
-	size_t i, n = instance ? strcspn(instance, ".") : 0;
+	size_t i;
 	json_t *m;
 
 	out[0] = 0;
 	json_array_foreach((json_t *)modules, i, m) {
-		const char *plugin = tl_json_string(m, "plugin", ""), *name = tl_json_string(m, "name", plugin);
-		if (n && strlen(name) == n && !strncmp(name, instance, n))
-			snprintf(out, 64, "%s/%s", tl_json_string(m, "kind", "label"), plugin);
+		tl_module_words w;
+		size_t n;
+		tl_module_read(m, &w);
+		n = strlen(w.name);
+		if (instance && n && !strncmp(w.name, instance, n) && (!instance[n] || instance[n] == '.'))
+			snprintf(out, 64, "%s/%s", w.kind, w.plugin);
 	}
 }
 
@@ -104,10 +120,6 @@ tl_run_tokenizer(const json_t *modules, tl_registry *r, const tl_dataset *d, con
 	*uses_features = false;
 	if (tl_model_encoder_of(r, modules, script_dir, &path, &vocab, uses_features, e) < 0)
 		return -1;
-	if (*uses_features) {
-		free(path);
-		return 0;
-	}
 	if (path) {
 		*out = tl_tokenizer_load(path, e);
 		free(path);
