@@ -2,6 +2,7 @@
  * ops.c - from a call to a recorded result. Every row of ops.def becomes a function here; its kernels are found under
  * tl_cpu_NAME_f32 and tl_cpu_NAME_f64.
  */
+#include <pthread.h>
 #include <string.h>
 
 #include "tensor/cpu/cpu.h"
@@ -186,57 +187,53 @@ tl_apply(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in, const dou
 
 /* --- the rows of ops.def --- */
 
-#define TL_OP(name, params, inputs, args, signature, doc) \
-	extern const tl_cpu_op tl_cpu_##name##_f32 __attribute__((weak)), tl_cpu_##name##_f64 __attribute__((weak));
+enum {
+#define TL_OP(name, params, inputs, args, signature, doc) ROW_##name,
 #include "tagloom/ops.def"
 #undef TL_OP
+	N_ROWS
+};
+
+#define TL_OP(name, params, inputs, args, signature, doc) extern const tl_cpu_op tl_cpu_##name##_f32, tl_cpu_##name##_f64;
+#include "tagloom/ops.def"
+#undef TL_OP
+
+static const struct { const char *name, *signature; const tl_cpu_op *f32, *f64; } rows[] = {
+#define TL_OP(name, params, inputs, args, signature, doc) { #name, signature, &tl_cpu_##name##_f32, &tl_cpu_##name##_f64 },
+#include "tagloom/ops.def"
+#undef TL_OP
+};
 
 /* A row has one descriptor for each type: shape rules are compiled with their kernels, and name the type of what comes out. */
-static const tl_op *
-builtin(tl_ctx *ctx, tl_op op[2], const tl_cpu_op *f32, const tl_cpu_op *f64)
-{
-	if (!f32 || !f64) {
-		if (ctx)
-			tl_fail(ctx, "%s: this op has no kernel in this build", op->name);
-		return NULL;
-	}
-	for (int i = 0; i < 2; i++) {
-		op[i].size = sizeof *op;
-		op[i].flags = f32->flags;
-		op[i].shape = i ? f64->shape : f32->shape;
-		op[i].f32 = f32->kernel;
-		op[i].f64 = f64->kernel;
-	}
-	return &op[ctx && ctx->compute == TL_F64];
-}
+static tl_op built[N_ROWS][2];
+static pthread_once_t build_once = PTHREAD_ONCE_INIT;
 
-#define TL_OP(name_, params, inputs, args, signature_, doc) \
-	static tl_op op_##name_[2] = { { .name = #name_, .signature = signature_ }, { .name = #name_, .signature = signature_ } }; \
-	tl_tensor *tl_##name_(tl_ctx *ctx, TL_STRIP params) \
-	{ \
-		const tl_op *op = builtin(ctx, op_##name_, &tl_cpu_##name_##_f32, &tl_cpu_##name_##_f64); \
-		return op ? tl_op_run(ctx, op, inputs, args) : NULL; \
-	}
-#include "tagloom/ops.def"
-#undef TL_OP
+static void
+build(void)
+{
+	for (int64_t i = 0; i < N_ROWS; i++)
+		for (int f64 = 0; f64 < 2; f64++)
+			built[i][f64] = (tl_op){ .size = sizeof(tl_op), .flags = rows[i].f32->flags, .name = rows[i].name, .signature = rows[i].signature,
+				.shape = f64 ? rows[i].f64->shape : rows[i].f32->shape, .f32 = rows[i].f32->kernel, .f64 = rows[i].f64->kernel };
+}
 
 int64_t
 tl_op_count(void)
 {
-#define TL_OP(name, params, inputs, args, signature, doc) + 1
-	return 0
-#include "tagloom/ops.def"
-	;
-#undef TL_OP
+	return N_ROWS;
 }
 
 const tl_op *
 tl_op_row(tl_ctx *ctx, int64_t i)
 {
+	pthread_once(&build_once, build);
+	return &built[i][ctx->compute == TL_F64];
+}
+
 #define TL_OP(name, params, inputs, args, signature, doc) \
-	if (i-- == 0) \
-		return builtin(ctx, op_##name, &tl_cpu_##name##_f32, &tl_cpu_##name##_f64);
+	tl_tensor *tl_##name(tl_ctx *ctx, TL_STRIP params) \
+	{ \
+		return tl_op_run(ctx, tl_op_row(ctx, ROW_##name), inputs, args); \
+	}
 #include "tagloom/ops.def"
 #undef TL_OP
-	return NULL;
-}
