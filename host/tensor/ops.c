@@ -198,7 +198,7 @@ enum {
 #include "tagloom/ops.def"
 #undef TL_OP
 
-static const struct { const char *name, *signature; const tl_cpu_op *f32, *f64; } rows[] = {
+static const struct { const char *name, *signature; const tl_cpu_op *f32, *f64; } op_rows[] = {
 #define TL_OP(name, params, inputs, args, signature, doc) { #name, signature, &tl_cpu_##name##_f32, &tl_cpu_##name##_f64 },
 #include "tagloom/ops.def"
 #undef TL_OP
@@ -213,8 +213,8 @@ build(void)
 {
 	for (int64_t i = 0; i < N_ROWS; i++)
 		for (int f64 = 0; f64 < 2; f64++)
-			built[i][f64] = (tl_op){ .size = sizeof(tl_op), .flags = rows[i].f32->flags, .name = rows[i].name, .signature = rows[i].signature,
-				.shape = f64 ? rows[i].f64->shape : rows[i].f32->shape, .f32 = rows[i].f32->kernel, .f64 = rows[i].f64->kernel };
+			built[i][f64] = (tl_op){ .size = sizeof(tl_op), .flags = op_rows[i].f32->flags, .name = op_rows[i].name, .signature = op_rows[i].signature,
+				.shape = f64 ? op_rows[i].f64->shape : op_rows[i].f32->shape, .f32 = op_rows[i].f32->kernel, .f64 = op_rows[i].f64->kernel };
 }
 
 int64_t
