@@ -7,6 +7,18 @@
 #include <string.h>
 
 const char *volatile tl_plugin_running; /* "label/corank" while one of its functions runs: what a signal handler may read */
+char *tl_plugin_page;
+
+static void
+set_running(const char *name)
+{
+	tl_plugin_running = name;
+	if (tl_plugin_page) {
+		size_t n = name ? strnlen(name, 63) : 0;
+		memcpy(tl_plugin_page, name ? name : "", n);
+		tl_plugin_page[n] = 0;
+	}
+}
 
 void
 tl_model_warn(tl_model *m, const char *format, ...)
@@ -42,7 +54,7 @@ tl_guard_enter(tl_guarded *g, tl_model_instance *i)
 	g->before = i->model->running;
 	g->before_name = tl_plugin_running;
 	i->model->running = i;
-	tl_plugin_running = i->plugin_name;
+	set_running(i->plugin_name);
 	tl_float_save(&g->state);
 }
 
@@ -76,7 +88,7 @@ tl_guard_leave(tl_guarded *g, tl_model_instance *i, int status)
 	if (status < 0)
 		tl_error_set(e, TL_FAILED, "the plugin failed without saying why (tl_fail was not called)");
 	m->running = g->before;
-	tl_plugin_running = g->before_name;
+	set_running(g->before_name);
 	if (!e->status)
 		return 0;
 	if (!m->fault) {

@@ -1,0 +1,187 @@
+/* run.c - tagloom run: a script's arms, trained where they are not done yet. */
+#include "sweep.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The words of this process's command line, without the program: what `argv` of the experiment holds. */
+json_t *
+tl_command_words(void)
+{
+	json_t *words = json_array();
+	char *bytes;
+	size_t n;
+
+	if (tl_read_file("/proc/self/cmdline", &bytes, &n, NULL))
+		return words;
+	for (size_t i = strlen(bytes) + 1; i < n; i += strlen(bytes + i) + 1) {
+		json_t *w = json_string(bytes + i);
+		json_array_append_new(words, w ? w : json_string("?"));
+	}
+	free(bytes);
+	return words;
+}
+
+typedef struct wiring_call { tl_plan_set *plan; tl_plan_arm *arm; } wiring_call;
+
+static int
+check_wiring(void *arg, tl_text *out, tl_error *e)
+{
+	wiring_call *call = arg;
+
+	return tl_plan_wiring(call->plan, call->arm, out, e);
+}
+
+/* Every model is built once without weights before anything starts, so that wiring mistakes are told before training. */
+static int
+check_models(tl_plan_set *p, tl_error *e)
+{
+	for (int64_t i = 0; i < p->n_arms; i++) {
+		wiring_call call = { p, &p->arms[i] };
+		tl_text out = { 0 };
+		tl_error here = { 0 };
+		int status = tl_isolated(check_wiring, &call, &out, &here);
+
+		tl_text_free(&out);
+		if (status < 0) {
+			tl_error_set(e, here.status == TL_ENVIRONMENT ? TL_ENVIRONMENT : TL_USAGE, "%s", here.text);
+			return tl_error_who(e, "arm %s", p->arms[i].name);
+		}
+		if (status > 0) /* its run will fail, and say so; the others go on */
+			tl_warning("arm %s: %s while the model was checked", p->arms[i].name, here.text);
+	}
+	return 0;
+}
+
+static char *
+label_of(const tl_plan_set *p, const tl_planned *r)
+{
+	const tl_plan_arm *arm = &p->arms[r->arm];
+	bool several = false, data = false;
+
+	for (int64_t i = 0; i < p->n_arms; i++) {
+		several |= strcmp(p->arms[i].experiment, arm->experiment) != 0;
+		data |= strcmp(p->arms[i].dataset, arm->dataset) != 0;
+	}
+	return tl_format("%s%s%s%s%s%s, seed %lld", several ? arm->experiment : "", several ? ": " : "", arm->name, data ? " (" : "", data ? arm->dataset : "", data ? ")" : "", (long long)r->seed);
+}
+
+static void
+add_jobs(tl_sweep *s, const tl_plan_set *p)
+{
+	for (int64_t i = 0; i < p->n_runs; i++) {
+		const tl_planned *r = &p->runs[i];
+		const tl_plan_arm *arm = &p->arms[r->arm];
+		tl_job *j;
+		if (r->linked)
+			continue;
+		j = tl_sweep_add(s);
+		j->run = r->run;
+		j->arm_row = arm->row;
+		j->seed = r->seed;
+		j->label = label_of(p, r);
+		j->timeout = arm->timeout;
+		j->n_documents = p->datasets[arm->data].d->split[TL_TRAIN].n;
+		j->epochs = arm->seedless ? 1 : tl_json_int(json_object_get(arm->stored, "train"), "epochs", 1);
+	}
+}
+
+static void
+say_plan(const tl_plan_set *p, const tl_sweep *s)
+{
+	int64_t done = 0;
+
+	for (int64_t i = 0; i < p->n_runs; i++)
+		done += p->runs[i].linked;
+	if (!s->n)
+		tl_note("all %lld run%s are done already; nothing to train", (long long)p->n_runs, p->n_runs == 1 ? "" : "s");
+	else if (done)
+		tl_note("%lld run%s to train, %lld done already", (long long)s->n, s->n == 1 ? "" : "s", (long long)done);
+	else
+		tl_note("%lld run%s to train", (long long)s->n, s->n == 1 ? "" : "s");
+}
+
+static void
+say_end(const tl_plan_set *p, const tl_sweep *s, const tl_sweep_options *o, double seconds)
+{
+	tl_text line = { 0 };
+	const char *last = NULL;
+
+	if (s->n) {
+		tl_text_add(&line, "%lld trained", (long long)s->done);
+		if (s->elsewhere)
+			tl_text_add(&line, ", %lld by another process", (long long)s->elsewhere);
+		if (s->failed)
+			tl_text_add(&line, ", %lld failed", (long long)s->failed);
+		if (s->killed)
+			tl_text_add(&line, ", %lld stopped", (long long)s->killed);
+		if (s->n > s->done + s->elsewhere + s->failed + s->killed)
+			tl_text_add(&line, ", %lld not started", (long long)(s->n - s->done - s->elsewhere - s->failed - s->killed));
+		tl_note("%s in %.1f s", line.s, seconds);
+	}
+	tl_text_free(&line);
+	for (int64_t i = 0; i < p->n_arms; i++) {
+		if (last && !strcmp(last, p->arms[i].experiment))
+			continue;
+		last = p->arms[i].experiment;
+		tl_note("see: tagloom table --db %s --experiment '%s'", o->db, last);
+	}
+	if (s->failed)
+		tl_note("see: tagloom runs --db %s --status failed", o->db);
+	if (s->interrupted || s->killed)
+		tl_note("go on with: tagloom resume --db %s", o->db);
+}
+
+static int
+sweep(tl_plan_set *p, const tl_sweep_options *o, tl_error *e)
+{
+	tl_sweep s = { .db = o->db, .jobs = o->jobs, .threads = o->threads, .fail_fast = o->fail_fast, .quiet = o->quiet };
+	json_t *words = tl_command_words();
+	double began = tl_seconds();
+	int status = tl_plan_register(p, o, words, e);
+
+	json_decref(words);
+	if (!status) {
+		add_jobs(&s, p);
+		for (int64_t i = 0; i < p->n_datasets; i++) { /* the children open it again; the parent needs no room for it */
+			tl_dataset_free(p->datasets[i].d);
+			p->datasets[i].d = NULL;
+		}
+		s.jobs = (int)TL_MIN((int64_t)s.jobs, TL_MAX(s.n, 1));
+		say_plan(p, &s);
+		status = tl_sweep_run(&s, e) ? -1 : tl_sweep_status(&s);
+		say_end(p, &s, o, tl_seconds() - began);
+	}
+	tl_sweep_free(&s);
+	return status;
+}
+
+static int
+run_run(const tl_args *a, tl_error *e)
+{
+	tl_sweep_options o = { 0 };
+	tl_plan_set p = { 0 };
+	int status = -1;
+
+	if (!tl_sweep_read(&o, a, e) && !tl_plan_load(&p, a->operand[0], NULL, NULL, &o, e)) {
+		tl_log_quiet(o.quiet);
+		if (o.dry_run)
+			status = tl_dry_run(&p, &o, e);
+		else if (!tl_plan_runs(&p, &o, e) && !check_models(&p, e))
+			status = sweep(&p, &o, e);
+	}
+	tl_plan_free(&p);
+	tl_sweep_options_free(&o);
+	return status;
+}
+
+const tl_verb tl_verb_run = {
+	.name = "run",
+	.synopsis = "SCRIPT.lua [--db FILE] [-D KEY=VALUE]... [--jobs N] [--device cpu|cuda[:i]|auto] [--threads N] [--dry-run] [--force] [--fail-fast] [--only ARM] [--limit-docs N] [--quiet] [--trust]",
+	.summary = "train every arm of a script with every seed, where it is not done yet",
+	.description = "The script returns one experiment, or a list of them (see docs/lua.md). Each run is a process of its own and writes into the database as it goes; a run is known\n"
+	               "by the hash of everything that decides its numbers, so what is done is only linked and a finished script trains nothing. A plugin that crashes, hangs or exits\n"
+	               "loses its own run. Ctrl-C stops after writing checkpoints; `tagloom resume`, or the same command again, goes on to the same bits.",
+	.options = tl_run_option_rows, .least = 1, .most = 1, .run = run_run,
+};
