@@ -267,7 +267,7 @@ forward(tl_ctx *ctx, void *p)
 	struct guide *self = p;
 
 	if (!self->told && (self->layers_text > self->layers.n || self->layers_label > self->layers.n)) {
-		tl_warn(ctx, "%s: layers_text = %ld, layers_label = %ld, but the encoder has %d blocks; all of them are used", tl_instance(ctx), (long)self->layers_text, (long)self->layers_label, self->layers.n);
+		tl_warn(ctx, "the first-token vectors of %ld (text) and %ld (label) blocks are wanted, but the encoder has %d; all of them are used", (long)self->layers_text, (long)self->layers_label, self->layers.n);
 		self->told = true;
 	}
 	return self->variant == PAPER ? paper(ctx, self) : released(ctx, self);
