@@ -78,6 +78,7 @@ def tiny():
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + [chr(97 + i) for i in range(26)] + ["##" + chr(97 + i) for i in range(26)] + ["the", "of", "and"]
     open(f"{a.out}/tiny/vocab.txt", "w").write("\n".join(words) + "\n")
     m = m.to(D); L = 6; out = {}
+    m.embeddings.word_embeddings.padding_idx = None  # nothing is padded: a token with the pad id is an ordinary token
     head = torch.nn.Linear(16, L).to(D)
     with torch.no_grad():
         head.weight.copy_(head.weight.float()); head.bias.copy_(torch.randn(L).float() * 0.1)
