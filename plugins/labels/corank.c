@@ -91,7 +91,7 @@ select_labels(tl_ctx *ctx, const struct corank *self)
 	const tl_statistics *s = tl_train_statistics(ctx);
 	int64_t n_labels = tl_n_labels(ctx), pairs, rows = n_labels + 1;
 	int32_t *offsets;
-	double *value;
+	double *value, *total;
 	bool fill = self->cooccurrence && self->select == THRESHOLD;
 
 	if (!s) {
@@ -101,15 +101,19 @@ select_labels(tl_ctx *ctx, const struct corank *self)
 	pairs = fill ? s->co_offsets[n_labels] : 0; /* unused otherwise */
 	offsets = tl_scratch(ctx, (size_t)rows * sizeof *offsets);
 	value = tl_scratch(ctx, (size_t)(pairs + 1) * sizeof *value);
-	if (!offsets || !value)
+	total = tl_scratch(ctx, (size_t)n_labels * sizeof *total);
+	if (!offsets || !value || !total)
 		return NULL;
 	for (int64_t i = 0; i < rows; i++)
 		offsets[i] = fill ? (int32_t)s->co_offsets[i] : 0;
 	for (int64_t i = 0; fill && i < n_labels; i++)
 		for (int64_t k = s->co_offsets[i]; k < s->co_offsets[i + 1]; k++)
-			value[k] = self->matrix == COUNT ? s->co_count[k] : (double)s->co_count[k] / (double)s->count[i];
+			value[k] = s->co_count[k];
+	for (int64_t i = 0; i < n_labels; i++)
+		total[i] = (double)s->count[i];
 	return tl_corank_select(ctx, self->initial, tl_ints(ctx, 1, &rows, offsets), tl_ints(ctx, 1, &pairs, s->co_index), tl_reals(ctx, 1, &pairs, value),
-	                        tl_ints(ctx, 1, &n_labels, s->frequency_rank), self->gamma, self->alpha, (self->ranking ? BY_FREQUENCY : 0) | (fill ? BY_COOCCURRENCE : 0));
+	                        self->matrix == CONDITIONAL ? tl_reals(ctx, 1, &n_labels, total) : NULL, tl_ints(ctx, 1, &n_labels, s->frequency_rank), self->gamma,
+	                        self->alpha, (self->ranking ? BY_FREQUENCY : 0) | (fill ? BY_COOCCURRENCE : 0));
 }
 
 static int

@@ -58,7 +58,7 @@ CALL(softmax_loss, i[0], i[1], i[2])
 CALL(bce_dense, i[0], i[1], i[2])
 CALL(mse, i[0], i[1])
 CALL(topk, i[0], (int64_t)a[0])
-CALL(corank_select, i[0], i[1], i[2], i[3], i[4], (int64_t)a[0], a[1], (int)a[2])
+CALL(corank_select, i[0], i[1], i[2], i[3], i[4], i[5], (int64_t)a[0], a[1], (int)a[2])
 #undef CALL
 
 #define ROW(name) { #name, call_##name }
@@ -166,9 +166,9 @@ static const test_case cases[] = {
 	{ "bce_dense", { "r301x127", "c301x127", "c301x127" } },
 	{ "mse", { "r5x3", "r5x3" } }, { "mse", { "r0x3", "r0x3" } }, { "mse", { "r.", "r." } }, { "mse", { "r301x127", "r301x127" } },
 	{ "topk", { "r5x7" }, { 3 } }, { "topk", { "r5x7" }, { 7 } }, { "topk", { "r7" }, { 1 } }, { "topk", { "r5x7" }, { 0 } }, { "topk", { "r0x7" }, { 2 } }, { "topk", { "r1x1" }, { 1 } }, { "topk", { "r5x20001" }, { 55 } },
-	{ "corank_select", { "r5x7", "q7", "Q7", "c21", "y7" }, { 4, 0.6, 3 } }, { "corank_select", { "r5x7", "q7", "Q7", "c21", "y7" }, { 7, 0.6, 2 } }, { "corank_select", { "r5x7", "q7", "Q7", "c21", "y7" }, { 1, 0.3, 3 } },
-	{ "corank_select", { "r5x7", "q7", "Q7", "c21", "y7" }, { 3, 0.3, 0 } }, { "corank_select", { "r5x7", "i8:0,0,0,0,0,0,0,0", "i0:", "c0", "y7" }, { 5, 0.5, 3 } }, { "corank_select", { "r0x7", "q7", "Q7", "c21", "y7" }, { 3, 0.3, 3 } },
-	{ "corank_select", { "r1x1", "i2:0,0", "i0:", "c0", "i1:0" }, { 1, 0.5, 3 } }, { "corank_select", { "r33x2501", "q2501", "Q2501", "c7503", "y2501" }, { 35, 0.8, 3 } },
+	{ "corank_select", { "r5x7", "q7", "Q7", "c21", "-", "y7" }, { 4, 0.6, 3 } }, { "corank_select", { "r5x7", "q7", "Q7", "c21", "c7", "y7" }, { 7, 0.6, 2 } }, { "corank_select", { "r5x7", "q7", "Q7", "c21", "-", "y7" }, { 1, 0.3, 3 } },
+	{ "corank_select", { "r5x7", "q7", "Q7", "c21", "-", "y7" }, { 3, 0.3, 0 } }, { "corank_select", { "r5x7", "i8:0,0,0,0,0,0,0,0", "i0:", "c0", "-", "y7" }, { 5, 0.5, 3 } }, { "corank_select", { "r0x7", "q7", "Q7", "c21", "-", "y7" }, { 3, 0.3, 3 } },
+	{ "corank_select", { "r1x1", "i2:0,0", "i0:", "c0", "-", "i1:0" }, { 1, 0.5, 3 } }, { "corank_select", { "r33x2501", "q2501", "Q2501", "c7503", "-", "y2501" }, { 35, 0.8, 3 } },
 };
 
 /* What does not fit: the sentence names the op and says these words. */
@@ -202,9 +202,10 @@ static const refusal refusals[] = {
 	{ "bce", { "r2x5", "i2:0,1", "i1:0" }, { 0 }, "one more than there are rows" }, { "bce", { "r1x5", "i2:0,1", "i1:5" }, { 0 }, "5" }, { "bce", { "r1x5", "i2:0,2", "i2:3,3" }, { 0 }, "each label once" }, { "bce", { "r1x5", "i2:0,1", "i1:0" }, { 7 }, "7" },
 	{ "softmax_loss", { "r5", "i2:0,1", "i1:0" }, { 0 }, "[5]" }, { "softmax_loss", { "r1x5", "i2:0,1", "i1:-1" }, { 0 }, "-1" }, { "bce_dense", { "r5x3", "c5x2", "-" }, { 0 }, "[5, 2]" }, { "bce_dense", { "r5x3", "c5x3", "c3" }, { 0 }, "[3]" },
 	{ "mse", { "r5x3", "r3" }, { 0 }, "[3]" }, { "topk", { "r5x3" }, { 4 }, "4" }, { "topk", { "r5x3" }, { -1 }, "-1" },
-	{ "corank_select", { "r5x7", "q7", "Q7", "c21", "y7" }, { 8, 0.3, 3 }, "8" }, { "corank_select", { "r5x7", "q7", "Q7", "c20", "y7" }, { 3, 0.3, 3 }, "[20]" }, { "corank_select", { "r5x7", "q6", "Q6", "c18", "y7" }, { 3, 0.3, 3 }, "[7]" },
-	{ "corank_select", { "r5x7", "q7", "Q7", "c21", "i7:0,1,2,3,4,5,5" }, { 3, 0.3, 3 }, "same place" }, { "corank_select", { "r5x7", "q7", "Q7", "c21", "i7:0,1,2,3,4,5,7" }, { 3, 0.3, 3 }, "7" },
-	{ "corank_select", { "r5x7", "q7", "x21<70", "c21", "y7" }, { 3, 0.3, 3 }, "" },
+	{ "corank_select", { "r5x7", "q7", "Q7", "c21", "-", "y7" }, { 8, 0.3, 3 }, "8" }, { "corank_select", { "r5x7", "q7", "Q7", "c20", "-", "y7" }, { 3, 0.3, 3 }, "[20]" }, { "corank_select", { "r5x7", "q6", "Q6", "c18", "-", "y7" }, { 3, 0.3, 3 }, "[7]" },
+	{ "corank_select", { "r5x7", "q7", "Q7", "c21", "-", "i7:0,1,2,3,4,5,5" }, { 3, 0.3, 3 }, "same place" }, { "corank_select", { "r5x7", "q7", "Q7", "c21", "-", "i7:0,1,2,3,4,5,7" }, { 3, 0.3, 3 }, "7" },
+	{ "corank_select", { "r5x7", "q7", "Q7", "c21", "c6", "y7" }, { 3, 0.3, 3 }, "[6]" }, { "corank_select", { "r5x7", "q7", "Q7", "c21", "z7", "y7" }, { 3, 0.3, 3 }, "co_total[0]" },
+	{ "corank_select", { "r5x7", "q7", "x21<70", "c21", "-", "y7" }, { 3, 0.3, 3 }, "" },
 };
 
 #endif

@@ -2,14 +2,15 @@
  * corank_select.c - LabelCoRank's label sequence for each document: the labels over the threshold (S2), filled up with those that occur
  * most often beside them in training (S3), in training-frequency order if asked for. Choices only: no gradient passes.
  *
- * Co-occurrence comes as CSR rows [L + 1], index, value; frequency_rank[l] is label l's place in the order of training frequency.
+ * Co-occurrence comes as CSR rows [L + 1], index, value. Where co_total [L] is given a row's values are divided by it here,
+ * in double, so that sums which are equal as fractions are ties in float runs too. frequency_rank[l] is label l's place in the order of training frequency.
  */
 #include "tensor/cpu/best.h"
 
 enum { BY_FREQUENCY = 1, FILL = 2 };
 
 typedef struct job {
-	const REAL *logits, *co_value;
+	const REAL *logits, *co_value, *co_total;
 	const int32_t *co_offsets, *co_index, *rank;
 	const int32_t *by_frequency;       /* [L] inverse of rank */
 	int32_t *out;
@@ -28,7 +29,9 @@ shape(tl_op_call *c)
 
 	if (tl_shape_rank(c, 0, 2, 2) || tl_shape_ints(c, 1) || tl_shape_rank(c, 1, 1, 1) || tl_shape_dim(c, 1, 0, l + 1, "L + 1") || tl_shape_ints(c, 2) ||
 	    tl_shape_rank(c, 2, 1, 1) || tl_shape_rank(c, 3, 1, 1) || tl_shape_dim(c, 3, 0, c->in[2].dim[0], "one value for each of co_index") ||
-	    tl_shape_ints(c, 4) || tl_shape_rank(c, 4, 1, 1) || tl_shape_dim(c, 4, 0, l, "L"))
+	    tl_shape_ints(c, 5) || tl_shape_rank(c, 5, 1, 1) || tl_shape_dim(c, 5, 0, l, "L"))
+		return -1;
+	if (given(&c->in[4]) && (tl_shape_rank(c, 4, 1, 1) || tl_shape_dim(c, 4, 0, l, "L")))
 		return -1;
 	if (!(c->arg[0] >= 1 && c->arg[0] <= (double)l))
 		return tl_op_refuse(c, "gamma is %g for %lld labels; wanted 1 to %lld", c->arg[0], (long long)l, (long long)l);
@@ -88,12 +91,14 @@ fill(const job *j, int32_t *out, int64_t n)
 	int32_t *touched = j->touched + worker * j->l;
 
 	for (int64_t i = 0; i < s2; i++) {
+		double total = j->co_total ? j->co_total[out[i]] : 1;
+
 		for (int64_t k = j->co_offsets[out[i]]; k < j->co_offsets[out[i] + 1]; k++) {
 			int32_t label = j->co_index[k];
 
 			if (sum[label] == 0 && j->co_value[k] > 0)
 				touched[touched_n++] = label;
-			sum[label] += j->co_value[k];
+			sum[label] += j->co_value[k] / total;
 		}
 		taken[out[i]] = 1;
 	}
@@ -128,7 +133,7 @@ document(void *arg, int64_t i)
 static int32_t *
 inverse(tl_op_call *c, int64_t l)
 {
-	const int32_t *rank = c->in[4].data;
+	const int32_t *rank = c->in[5].data;
 	int32_t *by = tl_scratch(c->ctx, (size_t)l * sizeof *by);
 
 	if (!by)
@@ -149,14 +154,18 @@ static int
 forward(tl_op_call *c)
 {
 	int64_t l = c->in[0].dim[1], threads = tl_pool_size(tl_ctx_pool(c->ctx));
-	job j = { .logits = c->in[0].data, .co_offsets = c->in[1].data, .co_index = c->in[2].data, .co_value = c->in[3].data, .rank = c->in[4].data,
-	          .out = c->out.data, .l = l, .gamma = (int64_t)c->arg[0], .threads = threads, .alpha = c->arg[1], .flags = (int)c->arg[2] };
+	job j = { .logits = c->in[0].data, .co_offsets = c->in[1].data, .co_index = c->in[2].data, .co_value = c->in[3].data,
+	          .co_total = c->in[4].data, .rank = c->in[5].data, .out = c->out.data, .l = l, .gamma = (int64_t)c->arg[0], .threads = threads,
+	          .alpha = c->arg[1], .flags = (int)c->arg[2] };
 
-	if (tl_check_offsets(c, 1, c->in[2].count) || tl_check_index(c, 2, 0, l) || tl_check_index(c, 4, 0, l))
+	if (tl_check_offsets(c, 1, c->in[2].count) || tl_check_index(c, 2, 0, l) || tl_check_index(c, 5, 0, l))
 		return -1;
 	for (int64_t k = 0; k < c->in[3].count; k++)
 		if (!(j.co_value[k] >= 0))
 			return tl_op_refuse(c, "co_value[%lld] is %g; wanted counts or probabilities", (long long)k, (double)j.co_value[k]);
+	for (int64_t i = 0; j.co_total && i < l; i++)
+		if (j.co_offsets[i + 1] > j.co_offsets[i] && !(j.co_total[i] > 0))
+			return tl_op_refuse(c, "co_total[%lld] is %g for a label that co-occurs with others; wanted its number of documents", (long long)i, (double)j.co_total[i]);
 	if (!(j.by_frequency = inverse(c, l)))
 		return -1;
 	if (j.flags & FILL) {

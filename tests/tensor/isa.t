@@ -1,0 +1,12 @@
+#!/bin/sh
+# isa.t - the same ops, checked with fewer instructions than this machine has.
+. "$SRC/tests/tap.sh"
+for isa in plain avx2; do
+	for t in ops values; do
+		TAGLOOM_ISA=$isa "$BUILD/build/tests/tensor/$t.test" >"$TMP/said" 2>&1
+		status=$?
+		[ $status -ne 0 ] && grep -A1 '^not ok' "$TMP/said" | sed 's/^/# /' | head -20
+		ok $status "$t.test passes with TAGLOOM_ISA=$isa"
+	done
+done
+done_testing
