@@ -42,8 +42,13 @@ typedef struct tl_dataset {
 /* config: the keys of tl.dataset. script_dir: what relative paths are relative to, tried after the working folder. The share `valid` is chosen by
  * the documents' ids alone, the same one for every run seed. "partial": true allows train or test to be missing (for looking at data, not for runs). */
 tl_dataset *tl_dataset_open(const json_t *config, const char *script_dir, const tl_reader *reader, tl_error *e);
-/* The same, but bytes that are no valid UTF-8 become U+FFFD and are counted instead of being an error. */
-tl_dataset *tl_dataset_open_mending(const json_t *config, const char *script_dir, const tl_reader *reader, int64_t *replaced, tl_error *e);
+/* The same, for `data clean`: what is an error otherwise is put right and counted. */
+typedef struct tl_mended {
+	int64_t bytes;                   /* that were no valid UTF-8: now U+FFFD */
+	int64_t ids;                     /* repeated ones: now ID#LINE */
+	int64_t labels;                  /* that the label list did not have: now at its end */
+} tl_mended;
+tl_dataset *tl_dataset_open_mending(const json_t *config, const char *script_dir, const tl_reader *reader, tl_mended *mended, tl_error *e);
 void tl_dataset_free(tl_dataset *d);
 
 /* --- label statistics (methods.md, fine print) --------------------------------------------------------------------------- */

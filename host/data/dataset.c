@@ -279,11 +279,11 @@ base_name(const char *path)
 }
 
 static tl_dataset *
-open_dataset(const json_t *config, const char *script_dir, const tl_reader *reader, int64_t *replaced, tl_error *e)
+open_dataset(const json_t *config, const char *script_dir, const tl_reader *reader, tl_mended *mended, tl_error *e)
 {
 	tl_error own = { 0 };
 	struct options o;
-	tl_loader l = { .e = &own, .replaced = replaced };
+	tl_loader l = { .e = &own, .mended = mended };
 	tl_dataset *d;
 	char *path;
 	int bad;
@@ -326,10 +326,10 @@ tl_dataset_open(const json_t *config, const char *script_dir, const tl_reader *r
 }
 
 tl_dataset *
-tl_dataset_open_mending(const json_t *config, const char *script_dir, const tl_reader *reader, int64_t *replaced, tl_error *e)
+tl_dataset_open_mending(const json_t *config, const char *script_dir, const tl_reader *reader, tl_mended *mended, tl_error *e)
 {
-	*replaced = 0;
-	return open_dataset(config, script_dir, reader, replaced, e);
+	*mended = (tl_mended){ 0 };
+	return open_dataset(config, script_dir, reader, mended, e);
 }
 
 void

@@ -57,7 +57,7 @@ typedef struct tl_loader {
 	int now;                        /* the split being read */
 	int64_t limit;                  /* documents of train; 0: all */
 	bool stopped;                   /* the limit was reached: the reader was told to stop */
-	int64_t *replaced;              /* as in tl_lines_open */
+	tl_mended *mended;              /* NULL: what is wrong is an error */
 	int64_t features_width;
 } tl_loader;
 void tl_loader_sink(tl_loader *l, tl_sink *out);

@@ -60,7 +60,9 @@ add_labels(tl_loader *l, tl_building *b, int split, const char *const *labels, i
 		int64_t number = tl_names_find(&l->labels, labels[i]);
 		if (!labels[i][0])
 			return tl_error_set(l->e, TL_ENVIRONMENT, "%s: label %lld of the document is empty", where, (long long)i + 1);
-		if (number < 0 && l->listed && split == TL_TRAIN) {
+		if (number < 0 && l->mended)
+			l->mended->labels += l->listed;
+		else if (number < 0 && l->listed && split == TL_TRAIN) {
 			const char *near = tl_nearest(labels[i], l->labels.name, l->listed_n);
 			return tl_error_set(l->e, TL_ENVIRONMENT, "%s: the label \"%s\" is not in the label list (%lld labels)%s%s%s; add it there or correct the document", where, labels[i],
 			                    (long long)l->listed_n, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
@@ -140,7 +142,7 @@ tl_loader_document(tl_loader *l, int split, const char *id, const char *text, si
 {
 	tl_building *b = &l->part[split];
 	const char *colon = where ? strrchr(where, ':') : NULL;
-	char number[40];
+	char number[40], *another = NULL;
 	int64_t twin, i = b->s.n;
 
 	if (!id || !*id) { /* a document without an id is known by its line */
@@ -151,7 +153,15 @@ tl_loader_document(tl_loader *l, int split, const char *id, const char *text, si
 	}
 	if (n > UINT32_MAX)
 		return tl_error_set(l->e, TL_ENVIRONMENT, "%s: the text has %zu bytes; at most 4 GiB are possible", where, n);
-	if ((twin = tl_names_find(&b->ids, id)) >= 0)
+	twin = tl_names_find(&b->ids, id);
+	if (twin >= 0 && l->mended) {
+		another = tl_format("%s#%s", id, colon ? colon + 1 : "2");
+		id = tl_strings_add(&l->passing, another, strlen(another));
+		free(another);
+		l->mended->ids++;
+		twin = tl_names_find(&b->ids, id);
+	}
+	if (twin >= 0)
 		return tl_error_set(l->e, TL_ENVIRONMENT, "%s: the id \"%s\" was already given to %s; ids are unique within a split", where, id, b->where[twin]);
 	grow_building(b);
 	if (!i)
@@ -204,7 +214,7 @@ sink_open(void *arg, const char *path)
 {
 	tl_loader *l = arg;
 
-	return stopped(l) ? NULL : tl_lines_open(path, l->replaced, l->e);
+	return stopped(l) ? NULL : tl_lines_open(path, l->mended ? &l->mended->bytes : NULL, l->e);
 }
 
 static int
