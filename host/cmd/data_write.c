@@ -72,6 +72,20 @@ add_json(tl_text *t, const tl_dataset *d, const tl_split *s, int64_t i, tl_error
 	return line ? 0 : -1;
 }
 
+/* The shortest text that reads back as the same float. */
+static void
+add_value(tl_text *t, float v)
+{
+	char text[40];
+
+	for (int digits = 6; digits <= 9; digits++) {
+		snprintf(text, sizeof text, "%.*g", digits, (double)v);
+		if (strtof(text, NULL) == v)
+			break;
+	}
+	tl_text_add(t, "%s", text);
+}
+
 static int
 add_svmlight(tl_text *t, const tl_dataset *d, const tl_split *s, int64_t i, tl_error *e)
 {
@@ -81,8 +95,10 @@ add_svmlight(tl_text *t, const tl_dataset *d, const tl_split *s, int64_t i, tl_e
 			return tl_error_set(e, TL_ENVIRONMENT, "the label \"%s\" cannot be written as svmlight: it holds a blank or one of , : #", key);
 		tl_text_add(t, "%s%s", k > s->label_offsets[i] ? "," : "", key);
 	}
-	for (int64_t k = s->features.offsets[i]; k < s->features.offsets[i + 1]; k++)
-		tl_text_add(t, " %d:%.9g", (int)s->features.index[k], (double)s->features.value[k]);
+	for (int64_t k = s->features.offsets[i]; k < s->features.offsets[i + 1]; k++) {
+		tl_text_add(t, " %d:", (int)s->features.index[k]);
+		add_value(t, s->features.value[k]);
+	}
 	tl_text_add(t, "\n");
 	return 0;
 }
