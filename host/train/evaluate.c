@@ -151,7 +151,7 @@ tl_evaluate(tl_evaluator *ev, const tl_feed *source, const char *const *id, cons
 		if (tl_model_step(ev->model, tl_pack(&ev->packer, source, document, n, false), step, false, 1, &o) < 0)
 			return tl_model_error(ev->model, e);
 		if (!o.logits || tl_count(o.logits) != n * L)
-			return tl_error_set(e, TL_USAGE, "no module wrote the slot logits as [B, L]: there is nothing to evaluate; end the model with a classifier");
+			return tl_no_logits(e);
 		row = rows_of(ev, o.logits);
 		if ((bad = not_finite(row, n * L)) >= 0)
 			return tl_error_set(e, TL_FAILED, "%s: the logit of label %lld of document %s is %f; the weights have left the finite numbers, so lower lr or clip",

@@ -20,7 +20,7 @@ write_text(const char *dir, const char *name, const char *text, size_t n, tl_err
 static int
 write_json(const char *dir, const char *name, const json_t *v, tl_error *e)
 {
-	char *text = json_dumps(v, JSON_INDENT(2) | JSON_SORT_KEYS);
+	char *text = json_dumps(v, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(16));
 	int status = write_text(dir, name, text, strlen(text), e);
 
 	free(text);

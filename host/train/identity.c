@@ -74,7 +74,19 @@ folder_hashes(const char *folder, tl_error *e)
 }
 
 /* --- the model --------------------------------------------------------------------------------------------------------------------- */
-struct parts { json_t *modules, *plugins, *files; bool fits, needs_seed; };
+struct parts { json_t *modules, *plugins, *files; bool fits, needs_seed, scores; };
+
+/* May the module write the slot `logits`, which is what is evaluated? */
+static bool
+writes_logits(const tl_plugin *p, const json_t *params)
+{
+	for (const tl_slot *row = p->writes; row && row->name; row++) {
+		const char *name = row->name[0] == '@' ? tl_json_string(params, row->name + 1, "") : row->name;
+		if (!strcmp(name, "logits"))
+			return true;
+	}
+	return p->module && p->module->fit;
+}
 
 /* The file or folder that a module's `weights` names, as hashes in place of the path. */
 static int
@@ -138,6 +150,7 @@ add_module(struct parts *p, const json_t *config, const json_t *module, tl_regis
 	self = tl_arena_zalloc(a, c->plugin->self_size + 64);
 	resolved = json_object();
 	bad = tl_params_fill(c->plugin, self, json_object_get(module, "params"), words.name, a, resolved, e);
+	p->scores |= !bad && writes_logits(c->plugin, resolved);
 	if (!bad && c->plugin->module && c->plugin->module->fit) {
 		p->fits = true;
 		p->needs_seed |= c->plugin->module->needs_seed;
@@ -149,6 +162,12 @@ add_module(struct parts *p, const json_t *config, const json_t *module, tl_regis
 	json_decref(resolved);
 	tl_arena_free(a);
 	return bad ? -1 : 0;
+}
+
+int
+tl_no_logits(tl_error *e)
+{
+	return tl_error_set(e, TL_USAGE, "no module writes the slot logits, so there is nothing to evaluate; end the model with a classifier, or set its `into` to \"logits\"");
 }
 
 bool
@@ -198,7 +217,7 @@ add_train(json_t *parts, const json_t *config, bool has_valid, tl_error *e)
 int
 tl_run_identity(const json_t *config, tl_registry *r, const tl_dataset *d, const char *script_dir, const char *device, char hex[65], json_t **parts, tl_error *e)
 {
-	struct parts p = { json_array(), json_object(), json_object(), false, false };
+	struct parts p = { .modules = json_array(), .plugins = json_object(), .files = json_object() };
 	const char *reader = tl_json_string(json_object_get(config, "data"), "reader", "jsonl");
 	const tl_candidate *c = tl_registry_find(r, "reader", reader, e);
 	json_t *all = NULL, *module;
@@ -208,6 +227,8 @@ tl_run_identity(const json_t *config, tl_registry *r, const tl_dataset *d, const
 
 	json_array_foreach(json_object_get(config, "model"), i, module)
 		bad = bad || add_module(&p, config, module, r, script_dir, e) < 0;
+	if (!bad && !p.scores)
+		bad = tl_no_logits(e) < 0;
 	if (!bad) {
 		all = json_pack("{si ss sO sO sO ss ss ss}", "numeric", TL_NUMERIC_VERSION, "dataset", d->sha256, "model", p.modules, "plugins", p.plugins, "files", p.files,
 		                "device", device ? device : "cpu", "isa", tl_isa(), "gemm", tl_gemm_library());

@@ -125,6 +125,8 @@ char *tl_find_path(const char *path, const char *script_dir);
 int tl_run_tokenizer(const json_t *modules, tl_registry *r, const tl_dataset *d, const char *script_dir, tl_tokenizer **out, bool *uses_features, tl_error *e);
 /* Does a module fit by itself (linear)? Then `train` is ignored. */
 bool tl_modules_fit(const json_t *modules, tl_registry *r);
+/* The sentence for a model that writes no logits. Returns -1. */
+int tl_no_logits(tl_error *e);
 /* `train` without the keys that decide no number. */
 json_t *tl_train_decisive(const json_t *train);
 typedef struct tl_module_words { char kind[32]; const char *plugin, *name; } tl_module_words;

@@ -167,6 +167,25 @@ open_inputs(tl_run *run)
 	return 0;
 }
 
+/* A model that writes no logits or has no loss would train for nothing. */
+static int
+check_model(tl_run *run)
+{
+	json_t *wiring = tl_model_wiring(run->m), *module, *slot;
+	bool logits = tl_model_fits_itself(run->m), losses = logits;
+	size_t i, k;
+
+	json_array_foreach(wiring, i, module) {
+		json_array_foreach(json_object_get(module, "writes"), k, slot)
+			logits |= !strcmp(tl_json_string(slot, "slot", ""), "logits");
+		losses |= json_array_size(json_object_get(module, "losses")) > 0;
+	}
+	json_decref(wiring);
+	if (!logits)
+		return tl_no_logits(run->e);
+	return losses ? 0 : tl_error_set(run->e, TL_USAGE, "no module of the model has a loss, so nothing would be trained; add a classifier");
+}
+
 static int
 open_model(tl_run *run)
 {
@@ -176,6 +195,8 @@ open_model(tl_run *run)
 		.n_labels = run->d->n_labels, .statistics = &run->d->statistics, .dataset = run->d, .tokenizer = run->tokenizer, .warn = model_warns, .warn_arg = run,
 	}, run->e);
 	if (!run->m)
+		return -1;
+	if (check_model(run) < 0)
 		return -1;
 	run->w = tl_model_weights(run->m);
 	run->ev = (tl_evaluator){ .model = run->m, .pool = run->pool, .batch = 2 * run->plan.batch, .batch_tokens = 2 * run->plan.batch_tokens };

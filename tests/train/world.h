@@ -66,6 +66,8 @@ typedef struct world_log {
 	int64_t stop_after;             /* optimizer steps until `interrupted` says yes; 0: never */
 	int stop_epoch;                 /* the epoch after which on_epoch says stop */
 	double first_loss, last_loss, p1;
+	float *test_logits;             /* [n, L] */
+	int64_t n_logits;
 } world_log;
 
 static int
@@ -102,6 +104,11 @@ log_predictions(void *arg, const char *split, const tl_dataset *d, const tl_scor
 	world_log *l = arg;
 
 	(void)d;
+	if (!strcmp(split, "test")) {
+		l->n_logits = s->n * s->keep;
+		l->test_logits = tl_realloc(l->test_logits, (size_t)(l->n_logits + 1) * sizeof *l->test_logits);
+		memcpy(l->test_logits, s->logit, (size_t)l->n_logits * sizeof *l->test_logits);
+	}
 	tl_sha_of(s->logit, (size_t)(s->n * s->keep) * sizeof *s->logit, l->predictions[!strcmp(split, "test")]);
 	return 0;
 }
@@ -141,6 +148,7 @@ log_free(world_log *l)
 	tl_text_free(&l->valid);
 	tl_text_free(&l->test);
 	tl_text_free(&l->messages);
+	free(l->test_logits);
 	*l = (world_log){ 0 };
 }
 
