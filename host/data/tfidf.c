@@ -1,0 +1,317 @@
+/*
+ * tfidf.c - TF-IDF rows as scikit-learn's TfidfVectorizer makes them by default: lower case, words of two or more word characters, raw counts times
+ * ln((1 + n) / (1 + df)) + 1, rows of length 1. Fitted on the training split; the features are the words in the order of their code points.
+ */
+#include "data.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+struct word { char *text; uint32_t length; uint32_t hash; int64_t documents; int64_t last; int32_t index; };
+
+struct tl_tfidf {
+	struct word *word;     /* in the order of their first appearance */
+	int64_t n, capacity;
+	int32_t *table;        /* open addressing: index into word, -1 free */
+	int64_t table_size;    /* a power of two */
+	tl_arena *arena;
+	double *idf;           /* by word[].index */
+	int64_t documents;
+};
+
+/* --- words of a text ------------------------------------------------------------------------------------------------------------ */
+/* Python's \w: letters, numbers, underscore; marks are not. */
+static bool
+is_word(int32_t c)
+{
+	if (c < 128)
+		return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+	switch (utf8proc_category(c)) {
+	case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_LO:
+	case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL: case UTF8PROC_CATEGORY_NO:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+is_cased(int32_t c)
+{
+	return c > 0 && (utf8proc_tolower(c) != c || utf8proc_toupper(c) != c);
+}
+
+struct scan { const unsigned char *s, *end; int32_t before; };
+
+/* The next code point in lower case; -1 at the end. Invalid bytes come as U+FFFD. A second code point, where lowering makes two, in *more (else 0). */
+static int32_t
+next_lower(struct scan *x, int32_t *more)
+{
+	int32_t c, after = 0;
+	utf8proc_ssize_t n;
+
+	*more = 0;
+	if (x->s >= x->end)
+		return -1;
+	if (*x->s < 128) {
+		c = *x->s++;
+		x->before = c;
+		return c >= 'A' && c <= 'Z' ? c + 32 : c;
+	}
+	n = utf8proc_iterate(x->s, x->end - x->s, &c);
+	if (n <= 0) {
+		x->s++;
+		x->before = 0xFFFD;
+		return 0xFFFD;
+	}
+	x->s += n;
+	if (c == 0x130) { /* capital I with dot: i and a combining dot */
+		x->before = c;
+		*more = 0x307;
+		return 'i';
+	}
+	if (c == 0x3A3) { /* sigma is final after a letter and before none */
+		if (x->s < x->end)
+			utf8proc_iterate(x->s, x->end - x->s, &after);
+		c = is_cased(x->before) && !is_cased(after) ? 0x3C2 : 0x3C3;
+		x->before = 0x3A3;
+		return c;
+	}
+	x->before = c;
+	return utf8proc_tolower(c);
+}
+
+typedef int (*word_fn)(void *arg, const char *text, size_t n);
+
+/* Calls fn for every word of two or more word characters, lower case. */
+static void
+each_word(const char *text, size_t n, tl_text *room, word_fn fn, void *arg)
+{
+	struct scan x = { (const unsigned char *)text, (const unsigned char *)text + n, 0 };
+	int64_t letters = 0;
+	int32_t c, more = 0;
+
+	room->n = 0;
+	do {
+		c = more ? more : next_lower(&x, &more);
+		if (c == 0x307 && more)
+			more = 0;
+		if (c >= 0 && is_word(c)) {
+			unsigned char bytes[4];
+			utf8proc_ssize_t k = utf8proc_encode_char(c, bytes);
+			tl_text_bytes(room, bytes, (size_t)k);
+			letters++;
+			continue;
+		}
+		if (letters > 1)
+			fn(arg, room->s, room->n);
+		room->n = 0;
+		letters = 0;
+	} while (c >= 0);
+}
+
+/* --- the table of words ----------------------------------------------------------------------------------------------------------- */
+static uint32_t
+hash_of(const char *s, size_t n)
+{
+	uint64_t h = 0x9E3779B97F4A7C15u ^ n;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)s[i]) * 0x100000001B3u;
+	return (uint32_t)(h ^ h >> 32);
+}
+
+static struct word *
+find(const tl_tfidf *t, const char *text, size_t n, uint32_t hash, int64_t *place)
+{
+	int64_t at = (int64_t)hash & (t->table_size - 1);
+
+	for (;; at = (at + 1) & (t->table_size - 1)) {
+		struct word *w;
+		if (t->table[at] < 0) {
+			*place = at;
+			return NULL;
+		}
+		w = &t->word[t->table[at]];
+		if (w->hash == hash && w->length == n && !memcmp(w->text, text, n))
+			return w;
+	}
+}
+
+static void
+rehash(tl_tfidf *t, int64_t size)
+{
+	t->table = tl_realloc(t->table, (size_t)size * sizeof *t->table);
+	t->table_size = size;
+	memset(t->table, 0xff, (size_t)size * sizeof *t->table);
+	for (int64_t i = 0; i < t->n; i++) {
+		int64_t place;
+		find(t, t->word[i].text, t->word[i].length, t->word[i].hash, &place);
+		t->table[place] = (int32_t)i;
+	}
+}
+
+struct fitting { tl_tfidf *t; int64_t document; };
+
+static int
+count_word(void *arg, const char *text, size_t n)
+{
+	struct fitting *f = arg;
+	tl_tfidf *t = f->t;
+	uint32_t hash = hash_of(text, n);
+	int64_t place;
+	struct word *w = find(t, text, n, hash, &place);
+
+	if (!w) {
+		t->word = tl_grow(t->word, t->n, &t->capacity, sizeof *t->word);
+		w = &t->word[t->n];
+		*w = (struct word){ .text = tl_arena_alloc(t->arena, n), .length = (uint32_t)n, .hash = hash, .last = -1 };
+		memcpy(w->text, text, n);
+		t->table[place] = (int32_t)t->n++;
+		if (t->n * 2 > t->table_size)
+			rehash(t, t->table_size * 2);
+		w = &t->word[t->n - 1];
+	}
+	if (w->last != f->document) {
+		w->last = f->document;
+		w->documents++;
+	}
+	return 0;
+}
+
+static const struct word *sorting; /* qsort has no argument for it; used from one thread at a time, in tl_tfidf_fit alone */
+
+static int
+by_text(const void *a, const void *b)
+{
+	const struct word *x = &sorting[*(const int32_t *)a], *y = &sorting[*(const int32_t *)b];
+	int c = memcmp(x->text, y->text, TL_MIN(x->length, y->length));
+
+	return c ? c : x->length < y->length ? -1 : x->length > y->length;
+}
+
+tl_tfidf *
+tl_tfidf_fit(const tl_split *train, tl_error *e)
+{
+	tl_tfidf *t = tl_alloc(sizeof *t);
+	struct fitting f = { t, 0 };
+	tl_text room = { 0 };
+	int32_t *order;
+
+	t->arena = tl_arena_new(1 << 20);
+	rehash(t, 1 << 16);
+	for (f.document = 0; f.document < train->n; f.document++)
+		each_word(train->text[f.document], train->text_length[f.document], &room, count_word, &f);
+	tl_text_free(&room);
+	t->documents = train->n;
+	if (!t->n) {
+		tl_error_set(e, TL_USAGE, "the training texts hold no word of two letters or more; TF-IDF has nothing to count");
+		tl_tfidf_free(t);
+		return NULL;
+	}
+	order = tl_alloc((size_t)t->n * sizeof *order);
+	t->idf = tl_alloc((size_t)t->n * sizeof *t->idf);
+	for (int64_t i = 0; i < t->n; i++)
+		order[i] = (int32_t)i;
+	sorting = t->word;
+	qsort(order, (size_t)t->n, sizeof *order, by_text);
+	for (int64_t i = 0; i < t->n; i++) {
+		t->word[order[i]].index = (int32_t)i;
+		t->idf[i] = log((1 + (double)t->documents) / (1 + (double)t->word[order[i]].documents)) + 1;
+	}
+	free(order);
+	return t;
+}
+
+/* --- rows ------------------------------------------------------------------------------------------------------------------------------ */
+struct row { const tl_tfidf *t; int32_t *index; int64_t n, capacity; };
+
+static int
+note_word(void *arg, const char *text, size_t n)
+{
+	struct row *r = arg;
+	int64_t place;
+	const struct word *w = find(r->t, text, n, hash_of(text, n), &place);
+
+	if (w) {
+		r->index = tl_grow(r->index, r->n, &r->capacity, sizeof *r->index);
+		r->index[r->n++] = w->index;
+	}
+	return 0;
+}
+
+static int
+ascending(const void *a, const void *b)
+{
+	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+int
+tl_tfidf_apply(const tl_tfidf *t, const tl_split *split, tl_features *out, tl_error *e)
+{
+	struct row r = { .t = t };
+	tl_text room = { 0 };
+	int64_t *offsets = tl_alloc((size_t)(split->n + 1) * sizeof *offsets), n = 0, index_capacity = 0, value_capacity = 0;
+	int32_t *index = NULL;
+	float *value = NULL;
+
+	(void)e;
+	for (int64_t d = 0; d < split->n; d++) {
+		double norm = 0;
+		int64_t from = n;
+		r.n = 0;
+		each_word(split->text[d], split->text_length[d], &room, note_word, &r);
+		if (r.n)
+			qsort(r.index, (size_t)r.n, sizeof *r.index, ascending);
+		for (int64_t i = 0, k; i < r.n; i = k) {
+			double x;
+			for (k = i; k < r.n && r.index[k] == r.index[i]; k++)
+				;
+			x = (double)(k - i) * t->idf[r.index[i]];
+			index = tl_grow(index, n, &index_capacity, sizeof *index);
+			value = tl_grow(value, n, &value_capacity, sizeof *value);
+			index[n] = r.index[i];
+			value[n++] = (float)x;
+			norm += x * x;
+		}
+		norm = sqrt(norm);
+		for (int64_t i = from; i < n; i++)
+			value[i] = (float)((double)value[i] / norm);
+		offsets[d + 1] = n;
+	}
+	tl_text_free(&room);
+	free(r.index);
+	*out = (tl_features){ split->n, t->n, offsets, index, value };
+	return 0;
+}
+
+int64_t
+tl_tfidf_width(const tl_tfidf *t)
+{
+	return t->n;
+}
+
+void
+tl_tfidf_free(tl_tfidf *t)
+{
+	if (!t)
+		return;
+	free(t->word);
+	free(t->table);
+	free(t->idf);
+	tl_arena_free(t->arena);
+	free(t);
+}
+
+void
+tl_features_free(tl_features *f)
+{
+	free((void *)f->offsets);
+	free((void *)f->index);
+	free((void *)f->value);
+	*f = (tl_features){ 0 };
+}
