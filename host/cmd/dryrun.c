@@ -144,7 +144,7 @@ say_estimates(const tl_plan_arm *arm, const tl_dataset *d, const json_t *wiring,
 }
 
 /* --- the wiring in words ------------------------------------------------------------------------------------------------------------- */
-static void
+static bool
 say_slots(const json_t *slots, const char *word)
 {
 	json_t *s;
@@ -162,6 +162,7 @@ say_slots(const json_t *slots, const char *word)
 			printf(" %s", shape);
 		first = false;
 	}
+	return !first;
 }
 
 static void
@@ -172,9 +173,8 @@ say_module(const json_t *m)
 	size_t i;
 
 	count_text(count, tl_json_number(m, "parameters", 0));
-	printf("    %-18s %-22s", tl_json_string(m, "name", "?"), tl_json_string(m, "plugin", "?"));
-	say_slots(json_object_get(m, "reads"), "reads");
-	say_slots(json_object_get(m, "writes"), "; writes");
+	printf("    %-18s %-21s", tl_json_string(m, "name", "?"), tl_json_string(m, "plugin", "?"));
+	say_slots(json_object_get(m, "writes"), say_slots(json_object_get(m, "reads"), " reads") ? "; writes" : " writes");
 	printf("; %s parameters", count);
 	json_array_foreach(json_object_get(m, "losses"), i, l)
 		printf("; loss %s x %g", tl_json_string(l, "name", "?"), tl_json_number(l, "weight", 1));

@@ -433,6 +433,9 @@ local function override(o, datasets, model, train)
 	if not head then return end
 	local changed = {}
 	if head == "train" then
+		local alone = {}
+		set_path(alone, rest, convert(o.text))
+		host.train(alone, "-D " .. o.key .. "=" .. o.text, nil)
 		set_path(train, rest, convert(o.text))
 		o.used = true
 	elseif head == "data" then
@@ -490,7 +493,7 @@ local function finish_experiment(e, known)
 				host.params(m.kind, m.plugin, m.params, m.name, "-D " .. o.key .. "=" .. o.text, nil)
 			end
 		end
-		host.train(train, e.where, who)
+		host.train(train, e.where, arm.name)
 		local names, seen, modules = {}, {}, host.list {}
 		for i, d in ipairs(datasets) do
 			datasets[i] = resolve_dataset(d)
@@ -499,7 +502,7 @@ local function finish_experiment(e, known)
 			seen[names[i]] = true
 		end
 		for i, m in ipairs(model) do
-			local resolved = host.params(m.kind, m.plugin, m.params, m.name, m.where, who)
+			local resolved = host.params(m.kind, m.plugin, m.params, m.name, m.where, arm.name)
 			modules[i] = { kind = m.kind, plugin = m.plugin, name = m.name, params = m.params, resolved = resolved, where = m.where }
 		end
 		for i, d in ipairs(datasets) do
@@ -543,6 +546,49 @@ end
 -- The rest of the module ------------------------------------------------------------------------------------------------------
 local tools = { fail = fail, show = show, hint = hint, is_list = is_list, copy = copy, sorted = sorted_strings, keys = keys_of, is_module = function(v) return is(v, Module) end,
 	check_keys = check_keys, want_table = want_table }
+
+-- What every recipe does: reads its options, lets each module's parameters be overridden by its name, drops modules set to false.
+-- keys: own options (name -> type or true); "variant" and "encoder" are understood. instances: names of the recipe's modules.
+function tools.recipe(name, options, keys, instances)
+	local who = "tl.recipe." .. name
+	local given = options == nil and {} or want_table(options, who, host.where())
+	local allowed = {}
+	for k, v in next, keys do allowed[k] = v end
+	for _, k in ipairs(instances) do allowed[k] = true end
+	check_keys(given, allowed, who, host.where())
+	for _, k in ipairs(instances) do
+		local v = given[k]
+		if v ~= nil and type(v) ~= "boolean" and (type(v) ~= "table" or getmetatable(v)) then
+			fail("%s: %s: wanted { PARAMETER = VALUE } or false, found %s", who, k, show(v))
+		end
+	end
+	local variant = given.variant or "paper"
+	if variant ~= "paper" and variant ~= "released" then fail("%s: variant = %s: wanted \"paper\" or \"released\"", who, show(variant)) end
+	local encoder = given.encoder
+	if encoder ~= nil and not (is(encoder, Module) and encoder.kind == "encoder") then
+		fail("%s: encoder: wanted tl.encoder.NAME { ... }, found %s", who, show(encoder))
+	end
+	local o = { given = given, variant = variant, alpha = given.alpha, beta = given.beta }
+	-- The encoder given, or the paper's.
+	function o.encoder(default) return encoder or tl.encoder.transformer(default) end
+	function o.label(plugin, params)
+		local change = given[params.name or plugin]
+		if change == false then return false end
+		if type(change) == "table" then
+			for k, v in next, change do params[k] = v end
+		end
+		return tl.label[plugin](params)
+	end
+	function o.list(modules)
+		local list = {}
+		for _, m in ipairs(modules) do
+			if m then list[#list + 1] = m end
+		end
+		return list
+	end
+	return o
+end
+
 for name, builder in next, host.chunk("host/lua/arms.lua")(tools) do tl[name] = builder end
 tl.recipe = setmetatable({}, {
 	__index = host.entry(function(_, name)
