@@ -331,7 +331,8 @@ train(child *c)
 {
 	tl_recorder rec = { c, on_curve, on_result, on_predictions, on_heartbeat, on_message, on_artifact, on_epoch, on_interrupted };
 	char *folder = tl_run_folder(c->db, c->identity), *checkpoint = tl_path_join(folder, "checkpoint.safetensors");
-	tl_run_options o = { .folder = folder, .script_dir = c->plan.script_dir, .threads = c->threads, .device = "cpu" };
+	tl_run_options o = { .folder = folder, .script_dir = c->plan.script_dir, .threads = c->threads, .device = "cpu",
+		             .dataset = c->plan.datasets[c->chosen->data].d };
 	tl_run_summary summary = { .best_epoch = 0 };
 	json_t *config = tl_plan_run_config(c->chosen, c->seed);
 	int status = 0, code;

@@ -116,7 +116,8 @@ open_data(tl_run *run)
 	size_t i;
 	json_t *warning;
 
-	if (!(run->d = tl_run_dataset(config, run->registry, run->o->script_dir, run->o->limit_docs, run->e)))
+	run->d = run->o->dataset;
+	if (!run->d && !(run->d = tl_run_dataset(config, run->registry, run->o->script_dir, run->o->limit_docs, run->e)))
 		return -1;
 	json_array_foreach(run->d->warnings, i, warning)
 		tl_run_say(run, "warning", "%s", json_string_value(warning));
@@ -468,7 +469,8 @@ close_run(tl_run *run)
 	free(run->best);
 	tl_text_free(&run->best_state);
 	json_decref(run->train);
-	tl_dataset_free(run->d);
+	if (run->d != run->o->dataset)
+		tl_dataset_free(run->d);
 }
 
 static void

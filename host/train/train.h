@@ -67,6 +67,7 @@ typedef struct tl_run_options {
 	const char *device;                 /* "cpu", "cuda:0" */
 	int64_t limit_docs;                 /* 0: all */
 	bool resume;                        /* from the last checkpoint in folder, where there is one */
+	tl_dataset *dataset;                /* the configuration's, where the caller has opened it (tl_run_dataset) already; stays the caller's. NULL: opened here */
 } tl_run_options;
 typedef struct tl_run_summary {
 	int64_t best_epoch;
