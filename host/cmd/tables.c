@@ -498,7 +498,7 @@ load(struct loading *l, const char *experiment, const char *metrics, const char 
 	int64_t n = 0;
 	int *arm_of, *data_of, bad;
 
-	if (read_rows(l, experiment, e))
+	if (experiment && read_rows(l, experiment, e))
 		return -1;
 	arm_of = tl_alloc((size_t)(l->n + 1) * sizeof *arm_of);
 	data_of = tl_alloc((size_t)(l->n + 1) * sizeof *data_of);
@@ -523,28 +523,64 @@ load(struct loading *l, const char *experiment, const char *metrics, const char 
 	return bad ? -1 : 0;
 }
 
+static tl_tab *
+finish(struct loading *l, int bad)
+{
+	for (int64_t i = 0; i < l->n; i++) {
+		free(l->raw[i].arm);
+		free(l->raw[i].config);
+		free(l->raw[i].data_name);
+		free(l->raw[i].status);
+		free(l->raw[i].error);
+		free(l->raw[i].plugin);
+	}
+	free(l->raw);
+	if (!bad)
+		return l->t;
+	tl_tab_free(l->t);
+	return NULL;
+}
+
 tl_tab *
 tl_tab_load(tl_store *s, const char *experiment, const char *split, const char *metrics, const char *baseline, tl_error *e)
 {
 	struct loading l = { .s = s, .t = tl_alloc(sizeof *l.t) };
-	int bad;
 
 	l.t->split = tl_strdup(split);
-	bad = load(&l, experiment, metrics, baseline, e);
-	for (int64_t i = 0; i < l.n; i++) {
-		free(l.raw[i].arm);
-		free(l.raw[i].config);
-		free(l.raw[i].data_name);
-		free(l.raw[i].status);
-		free(l.raw[i].error);
-		free(l.raw[i].plugin);
+	return finish(&l, load(&l, experiment, metrics, baseline, e));
+}
+
+static int
+add_side_run(struct loading *l, int side, const char *name, int64_t run, tl_error *e)
+{
+	tl_rows *r = tl_store_query(l->s, e,
+	                            "SELECT coalesce(r.dataset_id, 0), d.name, coalesce(r.seed, 0), r.seedless, r.status, r.error, r.plugin_at_fault, coalesce(r.best_epoch, -1) FROM run r "
+	                            "LEFT JOIN dataset d ON d.id = r.dataset_id WHERE r.id = ?1", "i", run);
+	int got = r ? tl_rows_next(r, e) : -1;
+
+	if (got == 1) {
+		l->raw = tl_grow(l->raw, l->n, &l->capacity, sizeof *l->raw);
+		l->raw[l->n++] = (struct raw){ .arm_id = side + 1, .arm = tl_strdup(name), .baseline = !side, .config = tl_strdup(""), .run = run, .data = tl_rows_int(r, 0), .data_name = copy(r, 1),
+			                           .seed = tl_rows_int(r, 2), .seedless = tl_rows_int(r, 3), .status = copy(r, 4), .error = copy(r, 5), .plugin = copy(r, 6), .best_epoch = tl_rows_int(r, 7) };
 	}
-	free(l.raw);
-	if (bad) {
-		tl_tab_free(l.t);
-		return NULL;
-	}
-	return l.t;
+	tl_rows_free(r);
+	return got < 0 ? -1 : 0;
+}
+
+tl_tab *
+tl_tab_of_sides(tl_store *s, const tl_tab_side side[2], const char *split, const char *metrics, tl_error *e)
+{
+	struct loading l = { .s = s, .t = tl_alloc(sizeof *l.t) };
+	char *twin = tl_streq(side[0].name, side[1].name) ? tl_format("%s (second)", side[1].name) : NULL;
+	int bad = 0;
+
+	l.t->split = tl_strdup(split);
+	l.t->experiment = tl_format("%s and %s", side[0].name, side[1].name);
+	for (int k = 0; k < 2; k++)
+		for (int64_t i = 0; i < side[k].n && !bad; i++)
+			bad = add_side_run(&l, k, k && twin ? twin : side[k].name, side[k].run[i], e);
+	free(twin);
+	return finish(&l, bad || load(&l, NULL, metrics, NULL, e));
 }
 
 void

@@ -45,6 +45,9 @@ typedef struct tl_tab {
 char **tl_tab_experiments(tl_store *s, int64_t *n, tl_error *e);
 /* experiment: a name, or the id of one of its rows. metrics: "p@1,ndcg@5:group=head", or NULL for all. baseline: NULL for the experiment's own. */
 tl_tab *tl_tab_load(tl_store *s, const char *experiment, const char *split, const char *metrics, const char *baseline, tl_error *e);
+/* The same made of given runs: two sides to compare, the first one the baseline. */
+typedef struct tl_tab_side { const char *name; int64_t n; const int64_t *run; } tl_tab_side;
+tl_tab *tl_tab_of_sides(tl_store *s, const tl_tab_side side[2], const char *split, const char *metrics, tl_error *e);
 tl_tab_stats tl_tab_stats_of(const tl_tab *t, int data, int arm, int metric, const int64_t *seed /* NULL: all */);
 /* Differences to the baseline; with tests where scores are stored. */
 void tl_tab_compare(tl_tab *t, tl_store *s, bool tests);
