@@ -210,11 +210,13 @@ numbers_row(const tl_tab *t, tl_grid *g, int d, int m)
 	if (!isnan(x->delta))
 		tl_cell_text(c, "%+.*f", decimals, x->delta);
 	c++;
-	if (x->test.tested)
-		tl_cell_text(c, "%+.*f to %+.*f", decimals, x->test.low, decimals, x->test.high);
-	c++;
 	if (x->pairs)
 		tl_cell_text(c, "%d/%d", x->wins, x->losses);
+	c++;
+	if (!t->tested)
+		return;
+	if (x->test.tested)
+		tl_cell_text(c, "%+.*f to %+.*f", decimals, x->test.low, decimals, x->test.high);
 	c++;
 	c->text = tl_tab_p(x->test.tested ? x->test.p : NAN);
 	c->type = 's';
@@ -241,12 +243,12 @@ facts_grid(const struct facts *f, const struct side *x)
 static void
 for_people(const tl_tab *t, const struct side *x, const struct facts *f, tl_output as)
 {
-	const char *head[] = { "metric", x[0].name, x[1].name, ">delta", "95% interval", ">won/lost", ">p" };
+	const char *head[] = { "metric", x[0].name, x[1].name, ">delta", ">won/lost", "95% interval", ">p" };
 	tl_grid *g;
 	int64_t docs = 0;
 
 	for (int d = 0; d < t->n_datas; d++) {
-		g = tl_grid_new(7, head);
+		g = tl_grid_new(t->tested ? 7 : 5, head);
 		g->title = tl_format("%s (n = %lld) and %s (n = %lld) · %s · %s split; delta: the second minus the first", x[0].name, (long long)(t->first[d * 2 + 1] - t->first[d * 2]), x[1].name,
 		                     (long long)(t->first[d * 2 + 2] - t->first[d * 2 + 1]), t->data[d].label, t->split);
 		for (int m = 0; m < t->n_metrics; m++) {

@@ -43,9 +43,9 @@ tl_tab_difference_of(const tl_tab *t, int data, int metric, int arm)
 }
 
 static bool
-pairs(const tl_tab_run *x, const tl_tab_run *y)
+pairs(const tl_tab *t, const tl_tab_run *x, const tl_tab_run *y)
 {
-	return x->seed == y->seed || x->seedless || y->seedless;
+	return t->pair_all || x->seed == y->seed || x->seedless || y->seedless;
 }
 
 int
@@ -57,14 +57,14 @@ tl_tab_pair(const tl_tab *t, int data, int arm, int other, int *n_a, int64_t *ru
 	for (int64_t i = fa[0]; i < fa[1]; i++) {
 		bool any = false;
 		for (int64_t k = fb[0]; k < fb[1] && !any; k++)
-			any = pairs(&t->run[i], &t->run[k]);
+			any = pairs(t, &t->run[i], &t->run[k]);
 		if (any)
 			run_a[(*n_a)++] = t->run[i].id;
 	}
 	for (int64_t k = fb[0]; k < fb[1]; k++) {
 		bool any = false;
 		for (int64_t i = fa[0]; i < fa[1] && !any; i++)
-			any = pairs(&t->run[i], &t->run[k]);
+			any = pairs(t, &t->run[i], &t->run[k]);
 		if (any)
 			run_b[(*n_b)++] = t->run[k].id;
 	}
@@ -80,7 +80,7 @@ difference(const tl_tab *t, int data, int metric, int arm, tl_tab_difference *d)
 	for (int64_t i = fa[0]; i < fa[1]; i++) {
 		for (int64_t k = fb[0]; k < fb[1]; k++) {
 			double v = t->run[i].value[metric] - t->run[k].value[metric];
-			if (isnan(v) || !pairs(&t->run[i], &t->run[k]))
+			if (isnan(v) || !pairs(t, &t->run[i], &t->run[k]))
 				continue;
 			sum += v;
 			d->pairs++;

@@ -148,7 +148,7 @@ sizes(tl_store *s)
 	if (slash)
 		slash[slash == folder] = 0;
 	if (!stat(tl_store_path(s), &st))
-		SAY("size", "%.1f MiB, journal %.1f MiB", (double)st.st_size / 1048576, stat(wal, &st) ? 0. : (double)st.st_size / 1048576);
+		SAY("size", "%.2f MiB, journal %.2f MiB", (double)st.st_size / 1048576, stat(wal, &st) ? 0. : (double)st.st_size / 1048576);
 	if (!statvfs(slash ? folder : ".", &v))
 		SAY("free space", "%.1f GiB", (double)v.f_bavail * (double)v.f_frsize / 1073741824);
 	free(wal);

@@ -272,12 +272,15 @@ static void
 text_block(const tl_grid *g, const int *width, int64_t from, int64_t to, bool colour, FILE *f)
 {
 	for (int64_t i = -1; i < g->rows; i++) {
-		for (int64_t j = 0; j < to; j++) {
+		int64_t end = to; /* nothing but blanks follows: left out */
+		while (i >= 0 && end > g->fixed && (!g->cell[i * g->columns + end - 1].text || !*g->cell[i * g->columns + end - 1].text))
+			end--;
+		for (int64_t j = 0; j < end; j++) {
 			const tl_cell *c = i < 0 ? NULL : g->cell + i * g->columns + j;
 			if (j >= g->fixed && j < from)
 				continue;
-			put_padded(f, c ? c->text : g->head[j], width[j], g->right[j], colour && (!c || c->bold), j + 1 == to);
-			if (j + 1 < to)
+			put_padded(f, c ? c->text : g->head[j], width[j], g->right[j], colour && (!c || c->bold), j + 1 == end);
+			if (j + 1 < end)
 				fputs("  ", f);
 		}
 		putc('\n', f);

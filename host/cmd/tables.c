@@ -580,6 +580,7 @@ tl_tab_of_sides(tl_store *s, const tl_tab_side side[2], const char *split, const
 		for (int64_t i = 0; i < side[k].n && !bad; i++)
 			bad = add_side_run(&l, k, k && twin ? twin : side[k].name, side[k].run[i], e);
 	free(twin);
+	l.t->pair_all = side[0].n == 1 && side[1].n == 1;
 	return finish(&l, bad || load(&l, NULL, metrics, NULL, e));
 }
 

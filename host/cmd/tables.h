@@ -39,6 +39,7 @@ typedef struct tl_tab {
 	int64_t n_seeds, *seed;        /* distinct, ascending */
 	tl_tab_difference *difference; /* [datas, metrics, arms]; the baseline's are empty */
 	bool tested;
+	bool pair_all;                 /* one run on each side, whatever their seeds */
 } tl_tab;
 
 /* Names of the experiments, oldest first; malloc'd list, its number in *n. */
