@@ -295,6 +295,86 @@ tl_tfidf_width(const tl_tfidf *t)
 	return t->n;
 }
 
+/* --- kept with a trained run: "tltfidf1", documents, words; then by index: documents with the word, length, letters -------------------------- */
+static const char magic[8] = "tltfidf1";
+
+int
+tl_tfidf_save(const tl_tfidf *t, tl_text *bytes, tl_error *e)
+{
+	const struct word **by_index = tl_alloc((size_t)t->n * sizeof *by_index);
+
+	(void)e;
+	for (int64_t i = 0; i < t->n; i++)
+		by_index[t->word[i].index] = &t->word[i];
+	tl_text_bytes(bytes, magic, sizeof magic);
+	tl_text_bytes(bytes, &t->documents, sizeof t->documents);
+	tl_text_bytes(bytes, &t->n, sizeof t->n);
+	for (int64_t i = 0; i < t->n; i++) {
+		tl_text_bytes(bytes, &by_index[i]->documents, sizeof by_index[i]->documents);
+		tl_text_bytes(bytes, &by_index[i]->length, sizeof by_index[i]->length);
+		tl_text_bytes(bytes, by_index[i]->text, by_index[i]->length);
+	}
+	free(by_index);
+	return 0;
+}
+
+static bool
+take(const char **at, const char *end, void *to, size_t n)
+{
+	if ((size_t)(end - *at) < n)
+		return false;
+	memcpy(to, *at, n);
+	*at += n;
+	return true;
+}
+
+/* One word, which must not be there yet. */
+static bool
+load_word(tl_tfidf *t, const char **at, const char *end, int64_t i)
+{
+	struct word w = { .last = -1, .index = (int32_t)i };
+	int64_t place;
+
+	if (!take(at, end, &w.documents, sizeof w.documents) || !take(at, end, &w.length, sizeof w.length) || w.documents < 1 || w.documents > t->documents || (size_t)(end - *at) < w.length)
+		return false;
+	w.text = tl_arena_alloc(t->arena, w.length);
+	take(at, end, w.text, w.length);
+	w.hash = hash_of(w.text, w.length);
+	if (find(t, w.text, w.length, w.hash, &place))
+		return false;
+	t->word = tl_grow(t->word, t->n, &t->capacity, sizeof *t->word);
+	t->word[t->n] = w;
+	t->table[place] = (int32_t)t->n++;
+	if (t->n * 2 > t->table_size)
+		rehash(t, t->table_size * 2);
+	t->idf[i] = log((1 + (double)t->documents) / (1 + (double)w.documents)) + 1;
+	return true;
+}
+
+tl_tfidf *
+tl_tfidf_load(const void *bytes, size_t n, const char *what, tl_error *e)
+{
+	const char *at = bytes, *end = at + n;
+	char head[8];
+	int64_t words = 0;
+	tl_tfidf *t = tl_alloc(sizeof *t);
+	bool good;
+
+	t->arena = tl_arena_new(1 << 20);
+	rehash(t, 1 << 16);
+	good = take(&at, end, head, sizeof head) && !memcmp(head, magic, sizeof head) && take(&at, end, &t->documents, sizeof t->documents) && take(&at, end, &words, sizeof words) &&
+	       words > 0 && words <= (end - at) / 12 && words < INT32_MAX;
+	if (good)
+		t->idf = tl_alloc((size_t)words * sizeof *t->idf);
+	for (int64_t i = 0; good && i < words; i++)
+		good = load_word(t, &at, end, i);
+	if (good && at == end)
+		return t;
+	tl_error_set(e, TL_ENVIRONMENT, "%s: this is no TF-IDF vocabulary as a trained run keeps it; the file is damaged", what);
+	tl_tfidf_free(t);
+	return NULL;
+}
+
 void
 tl_tfidf_free(tl_tfidf *t)
 {
