@@ -72,7 +72,8 @@ add_labels(tl_loader *l, tl_building *b, int split, const char *const *labels, i
 		b->s.labels = tl_grow(b->s.labels, b->n_labels, &b->label_capacity, sizeof *b->s.labels);
 		b->s.labels[b->n_labels++] = (int32_t)number;
 	}
-	qsort(b->s.labels + from, (size_t)(b->n_labels - from), sizeof *b->s.labels, by_number);
+	if (n)
+		qsort(b->s.labels + from, (size_t)(b->n_labels - from), sizeof *b->s.labels, by_number);
 	to = from;
 	for (int64_t i = from; i < b->n_labels; i++)
 		if (i == from || b->s.labels[i] != b->s.labels[to - 1])

@@ -203,9 +203,9 @@ typedef struct tl_sink { /* the host's side: each returns 0, or -1 to stop (an e
 	/* labels: n_labels keys; text may be NULL where features are given. where: "train.jsonl:17", for messages */
 	int (*document)(void *arg, const char *id, const char *text, size_t text_length, const char *const *labels, int64_t n_labels,
 	                int64_t n_features, const int32_t *feature, const float *value, bool pseudo, const char *where);
-	/* A file opened for reading lines, decompressed by its ending (.gz .xz .zst or as it is). */
+	/* A file opened for reading lines: path, or where that does not exist path.gz, path.xz or path.zst, decompressed. */
 	void *(*open)(void *arg, const char *path);                       /* NULL where there is none (not an error) or it cannot be read (an error) */
-	int (*line)(void *arg, void *file, const char **text, size_t *length, int64_t *number); /* 1 a line (valid until the next call), 0 end, -1 error */
+	int (*line)(void *arg, void *file, const char **text, size_t *length, int64_t *number); /* 1 a line (valid until the next call, a 0 behind it), 0 end, -1 error */
 	void (*close)(void *arg, void *file);
 	int (*fail)(void *arg, const char *format, ...) __attribute__((format(printf, 2, 3))); /* records a sentence; returns -1 */
 } tl_sink;

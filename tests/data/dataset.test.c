@@ -289,6 +289,7 @@ main(void)
 	void *lib = dlopen(so, RTLD_NOW | RTLD_LOCAL);
 	const tl_plugin *p = lib ? dlsym(lib, "tagloom_plugin") : NULL;
 
+	free(so);
 	if (!ok(p && p->kind == TL_KIND_READER && tl_streq(p->name, "jsonl"), "the jsonl reader loads"))
 		return done();
 	jsonl = p->reader;

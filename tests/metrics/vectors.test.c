@@ -51,9 +51,11 @@ int
 main(void)
 {
 	char *pattern = tl_format("%s/tests/oracles/metrics/*.json", getenv("SRC") ? getenv("SRC") : ".");
+	char *plugins = tl_format("%s/build/plugins", getenv("BUILD") ? getenv("BUILD") : ".");
 	glob_t g;
 
-	setenv("TAGLOOM_PLUGIN_PATH", tl_format("%s/build/plugins", getenv("BUILD") ? getenv("BUILD") : "."), 1);
+	setenv("TAGLOOM_PLUGIN_PATH", plugins, 1);
+	free(plugins);
 	registry = tl_registry_new();
 	if (!ok(glob(pattern, 0, NULL, &g) == 0 && g.gl_pathc >= 9, "reference files are there"))
 		return done();
