@@ -1,0 +1,132 @@
+/* Matrix products: every transposition, odd sizes, strides, alpha and beta, against the definition; NaN; the same bits on any number of threads. */
+#include <math.h>
+
+#include "tap.h"
+#include "tensor/core.h"
+#include "tensor/gemm.h"
+#include "tensor/isa.h"
+
+typedef TL_OWN((*f32_fn), float);
+typedef TL_OWN((*f64_fn), double);
+
+static tl_stream stream = { .key = 11 };
+
+/* Small integers: every product and sum is exact, so results must be equal. -1 where none differs, else the place. */
+static bool
+compare(f32_fn f, f64_fn g, int ta, int tb, int64_t m, int64_t n, int64_t k, double alpha, double beta, int64_t more)
+{
+	int64_t lda = (ta ? m : k) + more, ldb = (tb ? k : n) + more, ldc = n + more, na = (ta ? k : m) * lda + 1, nb = (tb ? n : k) * ldb + 1, nc = m * ldc + 1;
+	double *a = malloc((size_t)na * 8), *b = malloc((size_t)nb * 8), *c = malloc((size_t)nc * 8), *want = malloc((size_t)nc * 8);
+	float *fa = malloc((size_t)na * 4), *fb = malloc((size_t)nb * 4), *fc = malloc((size_t)nc * 4);
+	bool good = true;
+
+	for (int64_t i = 0; i < na; i++)
+		fa[i] = (float)(a[i] = (double)tl_random_below(&stream, 9) - 4);
+	for (int64_t i = 0; i < nb; i++)
+		fb[i] = (float)(b[i] = (double)tl_random_below(&stream, 9) - 4);
+	for (int64_t i = 0; i < nc; i++)
+		fc[i] = (float)(c[i] = want[i] = beta == 0 ? NAN : (double)tl_random_below(&stream, 9) - 4); /* beta = 0 reads nothing */
+	for (int64_t i = 0; i < m; i++)
+		for (int64_t j = 0; j < n; j++) {
+			double sum = 0;
+			for (int64_t p = 0; p < k; p++)
+				sum += (ta ? a[p * lda + i] : a[i * lda + p]) * (tb ? b[j * ldb + p] : b[p * ldb + j]);
+			want[i * ldc + j] = alpha * sum + (beta == 0 ? 0 : beta * want[i * ldc + j]);
+		}
+	f(ta, tb, m, n, k, (float)alpha, fa, lda, fb, ldb, (float)beta, fc, ldc);
+	g(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+	for (int64_t i = 0; i < nc; i++) {
+		bool same = isnan(want[i]) ? isnan(c[i]) && isnan(fc[i]) : c[i] == want[i] && (double)fc[i] == want[i];
+		if (!same && good)
+			printf("# %d %d %lld %lld %lld at %lld: float %g, double %g, wanted %g\n", ta, tb, (long long)m, (long long)n, (long long)k, (long long)i, (double)fc[i], c[i], want[i]);
+		good &= same;
+	}
+	free(a), free(b), free(c), free(want), free(fa), free(fb), free(fc);
+	return good;
+}
+
+static void
+against_definition(const char *name, f32_fn f, f64_fn g)
+{
+	static const int64_t size[][3] = { { 1, 1, 1 }, { 0, 5, 3 }, { 5, 0, 3 }, { 3, 5, 0 }, { 7, 33, 5 }, { 13, 1, 300 }, { 1, 65, 7 }, { 50, 70, 513 }, { 301, 67, 19 }, { 24, 96, 64 } };
+
+	for (int t = 0; t < 4; t++) {
+		bool good = true;
+		for (int64_t i = 0; i < TL_COUNT(size); i++)
+			for (int v = 0; v < 3; v++)
+				good &= compare(f, g, t & 1, t >> 1, size[i][0], size[i][1], size[i][2], v == 2 ? -2 : 1, v == 1 ? 1 : v == 2 ? 0.5 : 0, v == 2 ? 3 : 0);
+		ok(good, "%s: %s %s, all sizes, strides, alpha and beta", name, t & 1 ? "At" : "A", t >> 1 ? "Bt" : "B");
+	}
+}
+
+static tl_pool *pool;
+static void
+pooled_f32(int ta, int tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
+{
+	tl_gemm_f32(pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+static void
+pooled_f64(int ta, int tb, int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda, const double *b, int64_t ldb, double beta, double *c, int64_t ldc)
+{
+	tl_gemm_f64(pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+/* Numbers that round: the same bits with every number of threads. */
+static void
+same_bits(int ta, int tb, int64_t m, int64_t n, int64_t k)
+{
+	static const int threads[] = { 1, 2, 3, 8, 16 };
+	float *a = malloc((size_t)(m * k) * 4), *b = malloc((size_t)(k * n) * 4), *c = malloc((size_t)(m * n) * 4), *first = malloc((size_t)(m * n) * 4);
+	bool good = true;
+
+	for (int64_t i = 0; i < m * k; i++)
+		a[i] = (float)tl_random_normal(&stream);
+	for (int64_t i = 0; i < k * n; i++)
+		b[i] = (float)tl_random_normal(&stream);
+	for (int i = 0; i < 5; i++) {
+		tl_pool *p = tl_pool_new(threads[i]);
+		memset(c, 0, (size_t)(m * n) * 4);
+		tl_gemm_f32(p, ta, tb, m, n, k, 1, a, ta ? m : k, b, tb ? k : n, 0, c, n);
+		if (i == 0)
+			memcpy(first, c, (size_t)(m * n) * 4);
+		good &= !memcmp(first, c, (size_t)(m * n) * 4);
+		tl_pool_free(p);
+	}
+	ok(good, "%lld x %lld x %lld: the same bits with 1, 2, 3, 8 and 16 threads", (long long)m, (long long)n, (long long)k);
+	free(a), free(b), free(c), free(first);
+}
+
+static void
+not_a_number(void)
+{
+	float a[6] = { 1, 2, NAN, 4, 5, 6 }, b[6] = { 0, 0, 0, 0, 0, 0 }, c[4];
+
+	tl_gemm1_f32(0, 0, 2, 2, 3, 1, a, 3, b, 2, 0, c, 2);
+	ok(isnan(c[0]) && isnan(c[1]) && c[2] == 0 && c[3] == 0, "0 times NaN is NaN in a product");
+}
+
+int
+main(void)
+{
+	printf("# %s, %s\n", tl_gemm_library(), tl_isa());
+	pool = tl_pool_new(3);
+	against_definition("one tile", tl_gemm1_f32, tl_gemm1_f64);
+	against_definition("tiles over threads", pooled_f32, pooled_f64);
+	against_definition("own, plain", tl_own_f32_plain, tl_own_f64_plain);
+#if defined(__x86_64__)
+	if (tl_isa_level() >= TL_ISA_AVX2)
+		against_definition("own, AVX2", tl_own_f32_avx2, tl_own_f64_avx2);
+	else
+		skip("own, AVX2", "this CPU does not have it, or TAGLOOM_ISA forbids it");
+	if (tl_isa_level() >= TL_ISA_AVX512)
+		against_definition("own, AVX-512", tl_own_f32_avx512, tl_own_f64_avx512);
+	else
+		skip("own, AVX-512", "this CPU does not have it, or TAGLOOM_ISA forbids it");
+#endif
+	same_bits(0, 1, 700, 384, 96);
+	same_bits(1, 0, 54, 384, 3500);
+	same_bits(0, 0, 257, 401, 129);
+	not_a_number();
+	tl_pool_free(pool);
+	return done();
+}
