@@ -40,7 +40,7 @@ warn_from_ctx(void *user, const char *text)
 {
 	tl_model *m = user;
 
-	if (m->running)
+	if (m->running && !tl_starts(text, m->running->name))
 		tl_model_warn(m, "%s: %s", m->running->who, text);
 	else
 		tl_model_warn(m, "%s", text);
