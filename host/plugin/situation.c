@@ -47,6 +47,11 @@ tl_required_params(const tl_plugin *p)
 	for (const tl_param *r = p->params; r && r->name; r++) {
 		bool bounded = r->min <= r->max && !(r->min == 0 && r->max == 0);
 		double v = bounded ? r->min <= 1 && r->max >= 1 ? 1 : r->min : 1;
+		if (p->kind == TL_KIND_ENCODER && r->type == TL_INT && r->value && strtol(r->value, NULL, 10) > 3) { /* small, or finite differences take hours */
+			v = !strcmp(r->name, "dim") ? 24 : !strcmp(r->name, "layers") || !strcmp(r->name, "heads") ? 2 : 64;
+			json_object_set_new(out, r->name, json_integer((json_int_t)(bounded ? fmax(r->min, fmin(r->max, v)) : v)));
+			continue;
+		}
 		if (r->value || r->optional)
 			continue;
 		if (r->type == TL_INT)
@@ -138,22 +143,24 @@ draw_documents(tl_situation *s)
 	tl_statistics_of(&s->statistics, wide, train, NULL, TRAIN, s->n_labels, s->arena, &s->error);
 }
 
-static void
-make_tokenizer(tl_situation *s, tl_registry *r)
+static int
+make_tokenizer(tl_situation *s)
 {
 	static const char *const texts[] = { "graph theory and linear algebra", "deep learning of language", "a theory of learning graphs", "information retrieval", "language and vision", "linear models" };
 	static const char *const names[] = { "graph theory", "deep learning", "language", "vision", "linear algebra", "retrieval of information", "models", "a theory" };
 	uint32_t length[TL_COUNT(texts)];
 	const char **list = tl_arena_alloc(s->arena, (size_t)(s->n_labels + 1) * sizeof *list);
 
-	(void)r;
 	for (int i = 0; i < TL_COUNT(texts); i++)
 		length[i] = (uint32_t)strlen(texts[i]);
 	s->tokenizer = tl_tokenizer_train(texts, length, TL_COUNT(texts), 60, &s->error);
-	s->n_vocab = s->tokenizer ? tl_tokenizer_size(s->tokenizer) : 60;
+	if (!s->tokenizer)
+		return -1;
+	s->n_vocab = TL_MAX(s->n_vocab, tl_tokenizer_size(s->tokenizer));
 	for (int64_t l = 0; l < s->n_labels; l++)
 		list[l] = names[l % TL_COUNT(names)];
 	s->in.label_names = list;
+	return 0;
 }
 
 /* --- slots that the module reads --------------------------------------------------------------------------------------------------------------- */
@@ -332,6 +339,7 @@ calls_encoder(const tl_plugin *p)
 	return false;
 }
 
+/* One step is taken first: what a module does only once (weights set from texts, a cache filled) is behind it. */
 static int
 start(tl_situation *s)
 {
@@ -340,6 +348,10 @@ start(tl_situation *s)
 	if (status)
 		return status;
 	stir_weights(s);
+	if (tl_model_save_state(s->model, &s->state) < 0)
+		return -1;
+	tl_situation_forward(s, 0, true, false, false);
+	s->state.n = 0;
 	return tl_model_save_state(s->model, &s->state) < 0 ? -1 : 0;
 }
 
@@ -371,20 +383,20 @@ tl_situation_new(tl_situation *s, tl_check *c, const json_t *params, tl_dtype co
 	s->compute = compute;
 	s->threads = threads;
 	s->pool = tl_pool_new(threads);
-	make_tokenizer(s, c->registry);
-	if (!s->tokenizer)
-		return -1;
+	s->n_vocab = 60;
 	draw_documents(s);
 	s->needs_encoder = calls_encoder(c->candidate->plugin);
+	if (s->needs_encoder && make_tokenizer(s) < 0)
+		return -1;
 	if ((status = give_slots(s, c->candidate->plugin)) || (status = start(s)))
 		return status;
-	if (!s->needs_encoder && tl_situation_forward(s, 1, true, false, false) < 0 && strstr(s->error.text, "encoder")) {
+	if (!s->needs_encoder && s->error.status && strstr(s->error.text, "encoder")) {
 		tl_stream again = s->draw;
 		stop(s); /* it calls the encoder: give it one */
 		s->error.status = 0;
 		s->draw = again;
 		s->needs_encoder = true;
-		return start(s);
+		return make_tokenizer(s) < 0 ? -1 : start(s);
 	}
 	s->error.status = 0;
 	return 0;
@@ -399,7 +411,8 @@ tl_situation_free(tl_situation *s)
 	json_decref(s->dims);
 	json_decref(s->params);
 	tl_text_free(&s->state);
-	tl_tokenizer_free(s->tokenizer);
+	if (s->tokenizer)
+		tl_tokenizer_free(s->tokenizer);
 	tl_pool_free(s->pool);
 	tl_arena_free(s->arena);
 }
