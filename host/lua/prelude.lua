@@ -602,10 +602,13 @@ for _, name in ipairs { "arg", "dataset", "experiment" } do tl[name] = host.entr
 for name, f in next, tl do
 	if name ~= "arg" and name ~= "dataset" and name ~= "experiment" and type(f) == "function" then tl[name] = host.entry(f) end
 end
-setmetatable(tl, {
+return setmetatable({}, {
 	__index = host.entry(function(_, name)
-		fail("tl.%s: no such function%s", tostring(name), hint(name, sorted_strings(tl)))
+		local v = tl[name]
+		if v == nil then fail("tl.%s: no such function%s", tostring(name), hint(name, sorted_strings(tl))) end
+		return v
 	end),
 	__newindex = host.entry(function(_, name) fail("tl.%s: tl cannot be changed", tostring(name)) end),
-})
-return tl, finish
+	__name = "tl",
+	__metatable = "tl",
+}), finish

@@ -158,19 +158,25 @@ push_source(lua_State *L, const char *path)
 	return true;
 }
 
-/* Compiles text (at -2) under its name (at -1); leaves the function, or nil and the message: as luaL_loadfile's results. */
+/* Compiles text (at -2) under its name (at -1) with the globals of scripts; leaves the function or the message. */
 static int
 compile(lua_State *L)
 {
 	size_t n;
 	const char *text = lua_tolstring(L, -2, &n), *name = lua_tostring(L, -1);
+	int status;
 
 	if (n && *text == '#') { /* a first line for the shell */
 		while (n && *text != '\n')
 			text++, n--;
 	}
 	lua_pushfstring(L, "@%s", name);
-	return luaL_loadbufferx(L, text, n, lua_tostring(L, -1), "t");
+	status = luaL_loadbufferx(L, text, n, lua_tostring(L, -1), "t");
+	if (!status) {
+		lua_getfield(L, LUA_REGISTRYINDEX, TL_LUA_GLOBALS);
+		lua_setupvalue(L, -2, 1);
+	}
+	return status;
 }
 
 /* loadfile(path, environment) */

@@ -80,7 +80,15 @@ tl_store_dataset(tl_store *s, const json_t *d, tl_error *e)
 static char *
 value_text(const json_t *v)
 {
-	return json_is_string(v) ? tl_strdup(json_string_value(v)) : tl_json_canonical(v);
+	if (json_is_string(v))
+		return tl_strdup(json_string_value(v));
+	for (int digits = 6; json_is_real(v) && digits <= 17; digits++) { /* 0.3 rather than 0.29999999999999999, but never another number */
+		char *text = tl_format("%.*g", digits, json_real_value(v));
+		if (strtod(text, NULL) == json_real_value(v))
+			return text;
+		free(text);
+	}
+	return tl_json_canonical(v);
 }
 
 static int
@@ -116,7 +124,7 @@ static int
 flatten_model(tl_store *s, int64_t arm, const json_t *model, tl_error *e)
 {
 	tl_text order = { 0 };
-	json_t *m, *p;
+	json_t *m, *p, *all;
 	const char *key;
 	size_t i;
 	int bad = 0;
@@ -127,7 +135,8 @@ flatten_model(tl_store *s, int64_t arm, const json_t *model, tl_error *e)
 		tl_text_add(&order, "%s%s", i ? " " : "", name);
 		bad = bad || put_param(s, arm, name, text, e);
 		json_decref(text);
-		json_object_foreach(json_object_get(m, "params"), key, p) {
+		all = json_object_get(m, "resolved"); /* every parameter with its default, where the caller knows them */
+		json_object_foreach(all ? all : json_object_get(m, "params"), key, p) {
 			char *full = tl_format("%s.%s", name, key);
 			bad = bad || flatten(s, arm, full, p, e);
 			free(full);
