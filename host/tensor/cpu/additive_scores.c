@@ -2,7 +2,7 @@
  * additive_scores.c - v . tanh(label_l + text_t) for every token t and label l (additive attention), [T, L] from [T, a] and [L, a] or
  * [B, L, a]; the [T, L, a] in between is never stored and is computed once more in the backward.
  *
- * tanh(x + y) = 1 - 2 / (e^2x e^2y + 1): with tables of e^2x and e^2y an element costs one product and one division. The tables hold
+ * tanh(x + y) = 1 - 2 / (e^2x e^2y + 1): with tables of e^2x and e^2y two elements cost a few products and one division. The tables hold
  * as long as every |x| and |y| is below LIMIT; otherwise tanh itself is called, slowly.
  *
  * Tokens and labels are cut into chunks. The backward goes over the grid of chunks in rounds in which no two tiles share a chunk, so
@@ -11,10 +11,10 @@
 #include "tensor/cpu/cut.h"
 
 #ifdef TL_DOUBLE
-#define LIMIT 150
+#define LIMIT 80
 #define TANH tanh
 #else
-#define LIMIT 20
+#define LIMIT 10
 #define TANH tanhf
 #endif
 #define MOST_CHUNKS 32
@@ -23,7 +23,7 @@ typedef struct job {
 	const REAL *text, *label, *v, *g;
 	REAL *out, *dtext, *dlabel;
 	REAL *text_exp, *label_exp;    /* NULL: tanh itself */
-	REAL *dv;                      /* [token chunks, a] */
+	REAL *dv, *spare;              /* [token chunks, a]; a row to write to where a label has no partner */
 	int32_t *document;             /* [T] document of each token */
 	int64_t t, l, a, per_document; /* per_document: 1 where the labels differ per document */
 	int64_t text_chunk, label_chunk, text_chunks, label_chunks, round;
@@ -60,8 +60,11 @@ table_tile(void *arg, int64_t t)
 {
 	const table_job *j = arg;
 
-	for (int64_t i = t * TILE; i < TL_MIN(j->n, (t + 1) * TILE); i++)
-		j->out[i] = quick_exp(2 * j->x[i]);
+	int64_t from = t * TILE, n = TL_MIN(TILE, j->n - from);
+
+	for (int64_t i = from; i < from + n; i++)
+		j->out[i] = 2 * j->x[i];
+	INNER()->exp(n, j->out + from, j->out + from);
 }
 
 static REAL *
@@ -105,31 +108,39 @@ labels_of(const job *j, const REAL *label, int64_t t)
 	return label + (j->per_document ? j->document[t] * j->l * j->a : 0);
 }
 
+/* Scores of labels from .. to-1 with token t. */
+static void
+forward_token(const job *j, int64_t t, int64_t from, int64_t to)
+{
+	const REAL *v = j->v, *x = j->text + t * j->a, *y = labels_of(j, j->label, t);
+	REAL *out = j->out + t * j->l;
+
+	for (int64_t l = from; j->text_exp && l < to; l += 2) {
+		const REAL *e = labels_of(j, j->label_exp, t) + l * j->a;
+		REAL two[2];
+
+		INNER()->additive_two(j->a, v, j->text_exp + t * j->a, e, l + 1 < to ? e + j->a : e, two);
+		out[l] = two[0];
+		if (l + 1 < to)
+			out[l + 1] = two[1];
+	}
+	for (int64_t l = from; !j->text_exp && l < to; l++) {
+		REAL sum = 0;
+
+		for (int64_t k = 0; k < j->a; k++)
+			sum += v[k] * TANH(x[k] + y[l * j->a + k]);
+		out[l] = sum;
+	}
+}
+
 static void
 forward_tile(void *arg, int64_t i)
 {
 	const job *j = arg;
 	int64_t chunk = i / j->label_chunks, from = i % j->label_chunks * j->label_chunk, to = TL_MIN(j->l, from + j->label_chunk);
-	const REAL *v = j->v;
 
 	for (int64_t t = chunk * j->text_chunk; t < TL_MIN(j->t, (chunk + 1) * j->text_chunk); t++)
-		for (int64_t l = from; l < to; l++) {
-			REAL sum = 0;
-
-			if (j->text_exp) {
-				const REAL *x = j->text_exp + t * j->a, *y = labels_of(j, j->label_exp, t) + l * j->a;
-
-#pragma omp simd reduction(+ : sum)
-				for (int64_t k = 0; k < j->a; k++)
-					sum += v[k] * (1 - 2 / (x[k] * y[k] + 1));
-			} else {
-				const REAL *x = j->text + t * j->a, *y = labels_of(j, j->label, t) + l * j->a;
-
-				for (int64_t k = 0; k < j->a; k++)
-					sum += v[k] * TANH(x[k] + y[k]);
-			}
-			j->out[t * j->l + l] = sum;
-		}
+		forward_token(j, t, from, to);
 }
 
 static int
@@ -144,34 +155,28 @@ forward(tl_op_call *c)
 	return 0;
 }
 
-/* One token and one label: g v (1 - tanh^2) for both, g tanh for v. */
+/* Token t and labels from .. to-1: g v (1 - tanh^2) for both, g tanh for v. */
 static void
-backward_pair(const job *j, int64_t t, int64_t l, REAL *dtext, REAL *dlabel, REAL *dv)
+backward_token(const job *j, int64_t t, int64_t from, int64_t to, int64_t chunk)
 {
-	const REAL *v = j->v, g = j->g[t * j->l + l];
+	const REAL *v = j->v, *g = j->g + t * j->l, *x = j->text + t * j->a, *y = labels_of(j, j->label, t);
+	REAL *dx = j->dtext + t * j->a, *dy = j->dlabel + (labels_of(j, j->label, t) - j->label), *dv = j->dv + chunk * j->a;
 
-	if (j->text_exp) {
-		const REAL *x = j->text_exp + t * j->a, *y = labels_of(j, j->label_exp, t) + l * j->a;
+	for (int64_t l = from; j->text_exp && l < to; l += 2) {
+		const REAL *e = labels_of(j, j->label_exp, t) + l * j->a;
+		bool pair = l + 1 < to;
 
-#pragma omp simd
-		for (int64_t k = 0; k < j->a; k++) {
-			REAL r = 1 / (x[k] * y[k] + 1), d = 4 * g * v[k] * (r - r * r);
-
-			dv[k] += g * (1 - 2 * r);
-			dtext[k] += d;
-			dlabel[k] += d;
-		}
-	} else {
-		const REAL *x = j->text + t * j->a, *y = labels_of(j, j->label, t) + l * j->a;
-
-		for (int64_t k = 0; k < j->a; k++) {
-			REAL h = TANH(x[k] + y[k]), d = g * v[k] * (1 - h * h);
-
-			dv[k] += g * h;
-			dtext[k] += d;
-			dlabel[k] += d;
-		}
+		INNER()->additive_back(j->a, v, j->text_exp + t * j->a, e, pair ? e + j->a : e, g[l], pair ? g[l + 1] : 0, dv, dx, dy + l * j->a,
+		                       pair ? dy + (l + 1) * j->a : j->spare + chunk * j->a);
 	}
+	for (int64_t l = from; !j->text_exp && l < to; l++)
+		for (int64_t k = 0; k < j->a; k++) {
+			REAL h = TANH(x[k] + y[l * j->a + k]), d = g[l] * v[k] * (1 - h * h);
+
+			dv[k] += g[l] * h;
+			dx[k] += d;
+			dy[l * j->a + k] += d;
+		}
 }
 
 static void
@@ -180,12 +185,8 @@ backward_tile(void *arg, int64_t chunk)
 	const job *j = arg;
 	int64_t from = (chunk + j->round) % j->text_chunks * j->label_chunk, to = TL_MIN(j->l, from + j->label_chunk);
 
-	for (int64_t t = chunk * j->text_chunk; t < TL_MIN(j->t, (chunk + 1) * j->text_chunk); t++) {
-		int64_t base = j->per_document ? j->document[t] * j->l : 0;
-
-		for (int64_t l = from; l < to; l++)
-			backward_pair(j, t, l, j->dtext + t * j->a, j->dlabel + (base + l) * j->a, j->dv + chunk * j->a);
-	}
+	for (int64_t t = chunk * j->text_chunk; t < TL_MIN(j->t, (chunk + 1) * j->text_chunk); t++)
+		backward_token(j, t, from, to, chunk);
 }
 
 /* A gradient that nobody wants is added up in scratch memory: the loop stays one. */
@@ -211,14 +212,16 @@ backward(tl_op_call *c)
 		return -1;
 	j.g = c->grad_out;
 	if (!(j.dtext = gradient_or_scratch(c, 0, false)) || !(j.dlabel = gradient_or_scratch(c, 2, twice)) ||
-	    !(j.dv = tl_scratch(c->ctx, (size_t)(j.text_chunks * j.a) * sizeof(REAL))))
+	    !(j.dv = tl_scratch(c->ctx, (size_t)(2 * j.text_chunks * j.a) * sizeof(REAL))))
 		return -1;
-	memset(j.dv, 0, (size_t)(j.text_chunks * j.a) * sizeof(REAL));
+	memset(j.dv, 0, (size_t)(2 * j.text_chunks * j.a) * sizeof(REAL));
+	j.spare = j.dv + j.text_chunks * j.a;
 	for (j.round = 0; j.round < j.text_chunks; j.round++)
 		tl_parallel(c->ctx, j.text_chunks, backward_tile, &j);
 	for (int64_t i = 0; twice && i < c->in[0].count; i++)
 		j.dtext[i] += j.dlabel[i];
 	for (int64_t i = 0; dv && i < j.text_chunks; i++)
+#pragma omp simd
 		for (int64_t k = 0; k < j.a; k++)
 			dv[k] += j.dv[i * j.a + k];
 	return 0;

@@ -5,8 +5,7 @@
 #include "tensor/cpu/lists.h"
 
 #define STRIP 8192 /* labels of one document in one tile */
-#define LANES 8    /* products side by side */
-#define FACTORS 64 /* of at most 2 each in one product */
+#define BLOCK 512  /* elements in one product */
 
 typedef struct job { const REAL *z; REAL *dz; const int32_t *at, *label; double *partial; REAL by; int64_t l, strips; bool fresh; } job;
 
@@ -22,30 +21,32 @@ shape(tl_op_call *c)
 static double
 softplus_sum(const REAL *z, int64_t n)
 {
-	double linear = 0, logs = 0;
+	double linear = 0, logs = 0, product[BLOCK];
+	REAL e[BLOCK];
 
-	for (int64_t from = 0; from < n; from += LANES * FACTORS) {
-		int64_t to = TL_MIN(n, from + LANES * FACTORS), whole = from + (to - from) / LANES * LANES;
-		double product[LANES] = { 1, 1, 1, 1, 1, 1, 1, 1 }, over[LANES] = { 0 };
+	for (int64_t from = 0; from < n; from += BLOCK) {
+		int64_t m = TL_MIN(n - from, BLOCK);
 
-		for (int64_t i = from; i < whole; i += LANES)
 #pragma omp simd
-			for (int k = 0; k < LANES; k++) {
-				REAL x = z[i + k], most = x > 0 ? x : 0;
-
-				over[k] += most;
-				product[k] *= 1 + (double)quick_exp(x - 2 * most);
-			}
-		for (int64_t i = whole; i < to; i++) {
-			REAL most = z[i] > 0 ? z[i] : 0;
-
-			over[0] += most;
-			product[0] *= 1 + (double)quick_exp(z[i] - 2 * most);
-		}
-		for (int k = 0; k < LANES; k++)
-			linear += over[k], logs += log(product[k]);
+		for (int64_t i = 0; i < m; i++)
+			e[i] = -(REAL)fabs(z[from + i]);
+#pragma omp simd reduction(+ : linear)
+		for (int64_t i = 0; i < m; i++)
+			linear += z[from + i] - e[i]; /* 2 max(z, 0) */
+		INNER()->exp(m, e, e);
+#pragma omp simd
+		for (int64_t i = 0; i < m; i++)
+			product[i] = 1 + (double)e[i];
+#pragma omp simd
+		for (int64_t i = m; i < BLOCK; i++)
+			product[i] = 1;
+		for (int64_t half = BLOCK / 2; half; half /= 2) /* at most 2^BLOCK in the end, which a double holds */
+#pragma omp simd
+			for (int64_t i = 0; i < half; i++)
+				product[i] *= product[i + half];
+		logs += log(product[0]);
 	}
-	return linear + logs;
+	return linear / 2 + logs;
 }
 
 static void
@@ -94,16 +95,24 @@ backward_tile(void *arg, int64_t t)
 	const job *j = arg;
 	int64_t i = t / j->strips, from = t % j->strips * STRIP, n = TL_MIN(STRIP, j->l - from);
 	const REAL *z = j->z + i * j->l + from;
-	REAL *dz = j->dz + i * j->l + from, by = j->by;
+	REAL *dz = j->dz + i * j->l + from, by = j->by, e[BLOCK];
 
-	if (j->fresh)
+	for (int64_t at = 0; at < n; at += BLOCK) {
+		int64_t m = TL_MIN(n - at, BLOCK);
+
 #pragma omp simd
-		for (int64_t k = 0; k < n; k++)
-			dz[k] = by / (1 + quick_exp(-z[k]));
-	else
+		for (int64_t k = 0; k < m; k++)
+			e[k] = -z[at + k];
+		INNER()->exp(m, e, e);
+		if (j->fresh)
 #pragma omp simd
-		for (int64_t k = 0; k < n; k++)
-			dz[k] += by / (1 + quick_exp(-z[k]));
+			for (int64_t k = 0; k < m; k++)
+				dz[at + k] = by / (1 + e[k]);
+		else
+#pragma omp simd
+			for (int64_t k = 0; k < m; k++)
+				dz[at + k] += by / (1 + e[k]);
+	}
 	for (int64_t k = j->at[i]; k < j->at[i + 1]; k++)
 		if (j->label[k] >= from && j->label[k] < from + n)
 			dz[j->label[k] - from] -= by;

@@ -51,8 +51,14 @@ backward_tile(void *arg, int64_t t)
 {
 	const job *j = arg;
 
-	for (int64_t i = t * TILE; i < TL_MIN(j->n, (t + 1) * TILE); i++)
-		j->dz[i] += j->g * (j->w ? j->w[i] : 1) * (1 / (1 + quick_exp(-j->z[i])) - j->target[i]);
+	for (int64_t from = t * TILE, n; from < TL_MIN(j->n, (t + 1) * TILE); from += n) {
+		REAL y[512];
+
+		n = TL_MIN(TL_COUNT(y), TL_MIN(j->n, (t + 1) * TILE) - from);
+		INNER()->act(TL_SIGMOID, n, j->z + from, NULL, y, NULL);
+		for (int64_t k = 0; k < n; k++)
+			j->dz[from + k] += j->g * (j->w ? j->w[from + k] : 1) * (y[k] - j->target[from + k]);
+	}
 }
 
 static int

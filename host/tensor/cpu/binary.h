@@ -35,6 +35,7 @@ forward_tile(void *arg, int64_t t)
 	if (j->nb == 1) {
 		REAL b = j->b[0];
 
+#pragma omp simd
 		for (int64_t i = t * TILE; i < to; i++)
 			j->out[i] = VALUE(j->a[i], b);
 		return;
@@ -44,6 +45,7 @@ forward_tile(void *arg, int64_t t)
 		const REAL *a = j->a + i, *b = j->b + at;
 		REAL *out = j->out + i;
 
+#pragma omp simd
 		for (int64_t k = 0; k < n; k++)
 			out[k] = VALUE(a[k], b[k]);
 		i += n;
@@ -71,6 +73,7 @@ a_tile(void *arg, int64_t t)
 		REAL *out = j->out + i;
 
 		(void)a, (void)b;
+#pragma omp simd
 		for (int64_t k = 0; k < n; k++)
 			out[k] += BY_A(g[k], a[k], b[k]);
 		i += n;
@@ -84,6 +87,7 @@ b_tile(void *arg, int64_t t)
 	int64_t to = TL_MIN(j->na, (t + 1) * TILE);
 
 	(void)j->a, (void)j->b;
+#pragma omp simd
 	for (int64_t i = t * TILE; i < to; i++)
 		j->out[i] += BY_B(j->g[i], j->a[i], j->b[i]);
 }
@@ -96,12 +100,14 @@ strip_tile(void *arg, int64_t t)
 	int64_t rows = j->na / j->nb, part = t / j->strips, from = t % j->strips * COLUMNS, n = TL_MIN(COLUMNS, j->nb - from);
 	double *sum = j->partial + part * j->nb + from;
 
+#pragma omp simd
 	for (int64_t k = 0; k < n; k++)
 		sum[k] = 0;
 	for (int64_t r = part * j->chunk; r < TL_MIN(rows, (part + 1) * j->chunk); r++) {
 		const REAL *a = j->a + r * j->nb + from, *b = j->b + from, *g = j->g + r * j->nb + from;
 
 		(void)a, (void)b;
+#pragma omp simd
 		for (int64_t k = 0; k < n; k++)
 			sum[k] += BY_B(g[k], a[k], b[k]);
 	}

@@ -75,6 +75,7 @@ add_tile(void *arg, int64_t t)
 	const job *j = arg;
 
 	for (int64_t r = t * j->tile; r < TL_MIN(j->outer, (t + 1) * j->tile); r++)
+#pragma omp simd
 		for (int64_t k = 0; k < j->n; k++)
 			j->to[r * j->from_step + k] += j->from[r * j->to_step + k];
 }

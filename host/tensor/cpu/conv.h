@@ -43,6 +43,7 @@ finish_tile(void *arg, int64_t t)
 		REAL *z = j->z + r * j->o;
 
 		if (j->bias)
+#pragma omp simd
 			for (int64_t k = 0; k < j->o; k++)
 				z[k] += j->bias[k];
 		TL_SUFFIX(tl_act_forward)(j->act, j->o, z, j->y + r * j->o);

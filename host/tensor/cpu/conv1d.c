@@ -56,6 +56,7 @@ return_row(const conv_job *j, int64_t t)
 		const REAL *g = j->patch + (r - j->from) * j->width + k * j->c;
 
 		if (r >= from && r < to)
+#pragma omp simd
 			for (int64_t e = 0; e < j->c; e++)
 				dx[e] += g[e];
 	}

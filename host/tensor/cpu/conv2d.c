@@ -21,30 +21,36 @@ shape(tl_op_call *c)
 static void
 fill_row(const conv_job *j, int64_t r, REAL *to)
 {
-	int64_t i = j->document[r], t = r / j->c, e = r % j->c;
+	int64_t i = j->document[r], t = r / j->c, first = r % j->c - j->before, from = TL_MAX(0, -first), n = TL_MIN(j->k, j->c - first);
 
-	for (int64_t a = t - j->before; a < t - j->before + j->k; a++)
-		for (int64_t b = e - j->before; b < e - j->before + j->k; b++)
-			*to++ = a >= j->at[i] && a < j->at[i + 1] && b >= 0 && b < j->c ? j->x[a * j->c + b] : 0;
+	for (int64_t a = t - j->before; a < t - j->before + j->k; a++, to += j->k) {
+		const REAL *x = j->x + a * j->c + first;
+		bool inside = a >= j->at[i] && a < j->at[i + 1];
+
+		for (int64_t b = 0; b < j->k; b++)
+			to[b] = 0;
+		for (int64_t b = from; inside && b < n; b++)
+			to[b] = x[b];
+	}
 }
 
 static void
 return_row(const conv_job *j, int64_t t)
 {
-	int64_t low = 0, high = 0, i = j->document[TL_MIN(TL_MAX(t * j->c, j->from), j->to - 1)];
+	int64_t i = j->document[TL_MIN(TL_MAX(t * j->c, j->from), j->to - 1)], low = TL_MAX(j->from, j->row_at[i]), high = TL_MIN(j->to, j->row_at[i + 1]);
+	REAL *dx = j->dx + t * j->c;
 
-	low = TL_MAX(j->from, j->row_at[i]), high = TL_MIN(j->to, j->row_at[i + 1]);
-	for (int64_t e = 0; e < j->c; e++) {
-		REAL sum = 0;
+	for (int64_t a = 0; a < j->k; a++) {
+		int64_t row = (t + j->before - a) * j->c; /* pixels of the token whose patches hold this one in their line a */
 
-		for (int64_t a = 0; a < j->k; a++)
-			for (int64_t b = 0; b < j->k; b++) {
-				int64_t column = e + j->before - b, r = (t + j->before - a) * j->c + column;
+		for (int64_t e = TL_MAX(0, low - row); e < TL_MIN(j->c, high - row); e++) {
+			const REAL *g = j->patch + (row + e - j->from) * j->width + a * j->k;
+			int64_t first = e - j->before;
 
-				if (column >= 0 && column < j->c && r >= low && r < high)
-					sum += j->patch[(r - j->from) * j->width + a * j->k + b];
-			}
-		j->dx[t * j->c + e] += sum;
+#pragma omp simd
+			for (int64_t b = TL_MAX(0, -first); b < TL_MIN(j->k, j->c - first); b++)
+				dx[first + b] += g[b];
+		}
 	}
 }
 

@@ -1,6 +1,6 @@
 /*
  * cut.h - small things that many kernels share: how work is cut into tiles (by shape alone, so that the number of threads never
- * shows in a result), shapes in words, and an exponential that the compiler can vectorise for any instruction set.
+ * shows in a result), and shapes in words.
  */
 #ifndef HOST_TENSOR_CUT_H
 #define HOST_TENSOR_CUT_H
@@ -94,42 +94,6 @@ shape_offsets(tl_op_call *c, int input, int64_t *documents)
 	if (*documents < 0)
 		return tl_op_refuse(c, "offsets have no entry; wanted one more than there are documents, the first one 0");
 	return 0;
-}
-
-/* e^x, relative error below 2e-7, for x within +-87; beyond that the value at the bound. NaN stays NaN. */
-static inline float
-quick_exp_f32(float x)
-{
-	float shifted, n, r, p;
-	uint32_t bits;
-
-	x = x < -87.0f ? -87.0f : x;
-	x = x > 87.0f ? 87.0f : x;
-	shifted = x * 1.44269504f + 12582912.0f; /* the nearest integer ends up in the low bits */
-	n = shifted - 12582912.0f;
-	r = x - n * 0.693359375f;
-	r = r + n * 2.12194440e-4f;
-	p = 1.9875691500e-4f;
-	p = p * r + 1.3981999507e-3f;
-	p = p * r + 8.3334519073e-3f;
-	p = p * r + 4.1665795894e-2f;
-	p = p * r + 1.6666665459e-1f;
-	p = p * r + 5.0000001201e-1f;
-	p = p * r * r + r + 1.0f;
-	memcpy(&bits, &shifted, 4);
-	bits = (bits << 23) + 0x3f800000u;
-	memcpy(&n, &bits, 4);
-	return p * n;
-}
-
-static inline REAL
-quick_exp(REAL x)
-{
-#ifdef TL_DOUBLE
-	return exp(x);
-#else
-	return quick_exp_f32(x);
-#endif
 }
 
 #endif

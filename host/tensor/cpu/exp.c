@@ -1,9 +1,5 @@
 /* exp.c - e^x, element by element. */
-#ifdef TL_DOUBLE
-#define VALUE(x) exp(x)
-#else
-#define VALUE(x) expf(x)
-#endif
+#define VALUES(n, x, y) INNER()->exp(n, x, y)
 #define BY_X(g, x, y) ((g) * (y))
 #include "tensor/cpu/unary.h"
 

@@ -29,6 +29,7 @@ forward_tile(void *arg, int64_t t)
 			squares += (double)x[k] * (double)x[k];
 		by = sqrt(squares) < LEAST ? 0 : 1 / sqrt(squares);
 		j->inverse[r] = (REAL)by;
+#pragma omp simd
 		for (int64_t k = 0; k < j->m; k++)
 			j->out[r * j->m + k] = (REAL)(x[k] * by);
 	}
@@ -68,6 +69,7 @@ backward_tile(void *arg, int64_t t)
 			sum += (double)y[k] * (double)g[k];
 		along = (REAL)sum;
 		if (by > 0)
+#pragma omp simd
 			for (int64_t k = 0; k < j->m; k++)
 				dx[k] += by * (g[k] - along * y[k]);
 	}

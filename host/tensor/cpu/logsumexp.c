@@ -1,6 +1,8 @@
 /* logsumexp.c - ln sum_j w_j e^x_j over the last axis, [..., m] -> [...]; w constant and not negative. A row without any w > 0 gives 0. */
 #include "tensor/cpu/cut.h"
 
+#define BLOCK 512
+
 typedef struct job { const REAL *x, *w, *y, *g; REAL *out, *dx; int64_t n, m, tile; } job;
 
 static int
@@ -13,6 +15,27 @@ shape(tl_op_call *c)
 	return tl_shape_out(c, TL_REAL_DTYPE, x->rank - 1, x->dim);
 }
 
+/* e^(x - by) of up to BLOCK elements from `from` on, times w; 0 where w is. How many there are. */
+static int64_t
+block(const job *j, const REAL *x, const REAL *w, int64_t from, REAL by, REAL *e)
+{
+	int64_t n = TL_MIN(BLOCK, j->m - from);
+
+#pragma omp simd
+	for (int64_t k = 0; k < n; k++)
+		e[k] = x[from + k] - by;
+	if (w)
+#pragma omp simd
+		for (int64_t k = 0; k < n; k++)
+			e[k] = w[from + k] > 0 ? e[k] : -(REAL)INFINITY;
+	INNER()->exp(n, e, e);
+	if (w)
+#pragma omp simd
+		for (int64_t k = 0; k < n; k++)
+			e[k] *= w[from + k];
+	return n;
+}
+
 static void
 forward_tile(void *arg, int64_t t)
 {
@@ -20,22 +43,30 @@ forward_tile(void *arg, int64_t t)
 
 	for (int64_t r = t * j->tile; r < TL_MIN(j->n, (t + 1) * j->tile); r++) {
 		const REAL *x = j->x + r * j->m, *w = j->w ? j->w + r * j->m : NULL;
-		REAL most = -INFINITY;
+		REAL most = -INFINITY, e[BLOCK];
 		double sum = 0;
 		bool any = false;
 
-		for (int64_t k = 0; k < j->m; k++)
-			if (!w || w[k] > 0) {
-				most = x[k] > most || isnan(x[k]) ? x[k] : most;
-				any = true;
-			}
-		if (!any || most == -(REAL)INFINITY) {
+		for (int64_t k = 0; k < j->m; k++) {
+			bool counts = !w || w[k] > 0;
+
+			most = counts && x[k] > most ? x[k] : most;
+			any |= counts && x[k] == x[k];
+		}
+		if (most == -(REAL)INFINITY) { /* nothing, or nothing but minus infinity; or NaN alone */
 			j->out[r] = any ? most : 0;
+			for (int64_t k = 0; k < j->m; k++)
+				if ((!w || w[k] > 0) && isnan(x[k]))
+					j->out[r] = x[k];
 			continue;
 		}
-		for (int64_t k = 0; k < j->m; k++)
-			if (!w || w[k] > 0)
-				sum += (w ? w[k] : 1) * (double)quick_exp(x[k] - most);
+		for (int64_t from = 0; from < j->m; from += BLOCK) {
+			int64_t n = block(j, x, w, from, most, e);
+
+#pragma omp simd reduction(+ : sum)
+			for (int64_t k = 0; k < n; k++)
+				sum += e[k];
+		}
 		j->out[r] = (REAL)(most + log(sum));
 	}
 }
@@ -69,11 +100,15 @@ backward_tile(void *arg, int64_t t)
 
 	for (int64_t r = t * j->tile; r < TL_MIN(j->n, (t + 1) * j->tile); r++) {
 		const REAL *x = j->x + r * j->m, *w = j->w ? j->w + r * j->m : NULL;
-		REAL *dx = j->dx + r * j->m;
+		REAL *dx = j->dx + r * j->m, g = j->g[r], e[BLOCK];
 
-		for (int64_t k = 0; k < j->m; k++)
-			if ((!w || w[k] > 0) && x[k] > -(REAL)INFINITY)
-				dx[k] += j->g[r] * (w ? w[k] : 1) * quick_exp(x[k] - j->y[r]);
+		for (int64_t from = 0; j->y[r] != -(REAL)INFINITY && from < j->m; from += BLOCK) {
+			int64_t n = block(j, x, w, from, j->y[r], e);
+
+#pragma omp simd
+			for (int64_t k = 0; k < n; k++)
+				dx[from + k] += g * e[k];
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ backward_tile(void *arg, int64_t t)
 {
 	const job *j = arg;
 
+#pragma omp simd
 	for (int64_t i = t * TILE; i < TL_MIN(j->n, (t + 1) * TILE); i++)
 		j->dx[i] += j->g;
 }

@@ -31,6 +31,7 @@ forward_tile(void *arg, int64_t t)
 		const REAL *x = j->x + r * j->d, w = j->w[r];
 		REAL *out = j->out + r * j->d;
 
+#pragma omp simd
 		for (int64_t k = 0; k < j->d; k++)
 			out[k] = w * x[k];
 	}
@@ -56,6 +57,7 @@ backward_tile(void *arg, int64_t t)
 		REAL sum = 0;
 
 		if (j->dx)
+#pragma omp simd
 			for (int64_t k = 0; k < j->d; k++)
 				j->dx[r * j->d + k] += w * g[k];
 		if (!j->dw)

@@ -4,7 +4,7 @@
  */
 #include "tensor/cpu/cut.h"
 
-typedef struct job { const REAL *x, *y, *g; REAL *out, *dx, *dy; const int32_t *at; int64_t d, l; } job;
+typedef struct job { const REAL *x, *y, *g; REAL *out, *dx, *dy; const int32_t *at; int64_t d, l; bool fresh_x, fresh_y; } job;
 
 static int
 shape(tl_op_call *c)
@@ -60,7 +60,7 @@ x_document(void *arg, int64_t i)
 	const job *j = arg;
 	int64_t from = j->at[i], n = j->at[i + 1] - from;
 
-	GEMM1(0, 0, n, j->d, j->l, 1, j->g + from * j->l, j->l, j->y + i * j->l * j->d, j->d, 1, j->dx + from * j->d, j->d);
+	GEMM1(0, 0, n, j->d, j->l, 1, j->g + from * j->l, j->l, j->y + i * j->l * j->d, j->d, !j->fresh_x, j->dx + from * j->d, j->d);
 }
 
 static void
@@ -69,7 +69,7 @@ y_document(void *arg, int64_t i)
 	const job *j = arg;
 	int64_t from = j->at[i], n = j->at[i + 1] - from;
 
-	GEMM1(1, 0, j->l, j->d, n, 1, j->g + from * j->l, j->l, j->x + from * j->d, j->d, 1, j->dy + i * j->l * j->d, j->d);
+	GEMM1(1, 0, j->l, j->d, n, 1, j->g + from * j->l, j->l, j->x + from * j->d, j->d, !j->fresh_y, j->dy + i * j->l * j->d, j->d);
 }
 
 static int
@@ -79,6 +79,7 @@ backward(tl_op_call *c)
 	int64_t t = c->in[0].dim[0];
 
 	j.g = c->grad_out, j.dx = c->grad_in[0], j.dy = c->grad_in[2];
+	j.fresh_x = c->grad_fresh[0], j.fresh_y = c->grad_fresh[2];
 	if (c->in[2].rank == 3) {
 		if (j.dx)
 			tl_parallel(c->ctx, c->in[1].dim[0] - 1, x_document, &j);
@@ -87,10 +88,10 @@ backward(tl_op_call *c)
 		return 0;
 	}
 	if (j.dx)
-		GEMM(tl_ctx_pool(c->ctx), 0, 0, t, j.d, j.l, 1, j.g, j.l, j.y, j.d, 1, j.dx, j.d);
+		GEMM(tl_ctx_pool(c->ctx), 0, 0, t, j.d, j.l, 1, j.g, j.l, j.y, j.d, !j.fresh_x, j.dx, j.d);
 	if (j.dy)
-		GEMM(tl_ctx_pool(c->ctx), 1, 0, j.l, j.d, t, 1, j.g, j.l, j.x, j.d, 1, j.dy, j.d);
+		GEMM(tl_ctx_pool(c->ctx), 1, 0, j.l, j.d, t, 1, j.g, j.l, j.x, j.d, !j.fresh_y, j.dy, j.d);
 	return 0;
 }
 
-TL_CPU_OP(packed_matmul, 0)
+TL_CPU_OP(packed_matmul, TL_OP_FRESH)

@@ -7,7 +7,7 @@
 
 #define STRIP 512 /* rows of m in one product */
 
-typedef struct job { const REAL *w, *x, *g; REAL *out, *dw, *dx; const int32_t *at; int64_t m, d, strips; } job;
+typedef struct job { const REAL *w, *x, *g; REAL *out, *dw, *dx; const int32_t *at; int64_t m, d, strips; bool fresh_w, fresh_x; } job;
 
 static int
 shape(tl_op_call *c)
@@ -61,7 +61,7 @@ w_strip(void *arg, int64_t t)
 	const job *j = arg;
 	int64_t i = t / j->strips, from = t % j->strips * STRIP, rows = TL_MIN(STRIP, j->m - from), at = j->at[i], n = j->at[i + 1] - at;
 
-	GEMM1(0, 1, n, rows, j->d, 1, j->x + at * j->d, j->d, j->g + (i * j->m + from) * j->d, j->d, 1, j->dw + at * j->m + from, j->m);
+	GEMM1(0, 1, n, rows, j->d, 1, j->x + at * j->d, j->d, j->g + (i * j->m + from) * j->d, j->d, !j->fresh_w, j->dw + at * j->m + from, j->m);
 }
 
 static void
@@ -70,7 +70,7 @@ x_document(void *arg, int64_t i)
 	const job *j = arg;
 	int64_t at = j->at[i], n = j->at[i + 1] - at;
 
-	GEMM1(0, 0, n, j->d, j->m, 1, j->w + at * j->m, j->m, j->g + i * j->m * j->d, j->d, 1, j->dx + at * j->d, j->d);
+	GEMM1(0, 0, n, j->d, j->m, 1, j->w + at * j->m, j->m, j->g + i * j->m * j->d, j->d, !j->fresh_x, j->dx + at * j->d, j->d);
 }
 
 static int
@@ -80,8 +80,7 @@ backward(tl_op_call *c)
 	int64_t documents = c->in[1].dim[0] - 1;
 
 	j.g = c->grad_out, j.dw = c->grad_in[0], j.dx = c->grad_in[2];
-	if (!j.d || !j.m)
-		return 0;
+	j.fresh_w = c->grad_fresh[0], j.fresh_x = c->grad_fresh[2];
 	if (j.dw)
 		tl_parallel(c->ctx, documents * j.strips, w_strip, &j);
 	if (j.dx)
@@ -89,4 +88,4 @@ backward(tl_op_call *c)
 	return 0;
 }
 
-TL_CPU_OP(packed_sum, 0)
+TL_CPU_OP(packed_sum, TL_OP_FRESH)

@@ -43,6 +43,7 @@ backward_tile(void *arg, int64_t t)
 	const job *j = arg;
 
 	for (int64_t r = 0; r < j->times; r++)
+#pragma omp simd
 		for (int64_t i = t * TILE; i < TL_MIN(j->n, (t + 1) * TILE); i++)
 			j->to[i] += j->from[r * j->n + i];
 }

@@ -81,6 +81,7 @@ x_tile(void *arg, int64_t t)
 
 	for (int64_t r = t * j->tile; r < TL_MIN(j->n, (t + 1) * j->tile); r++)
 		if (!j->replaced[r])
+#pragma omp simd
 			for (int64_t k = r * j->d; k < (r + 1) * j->d; k++)
 				j->to[k] += j->from[k];
 }
@@ -93,6 +94,7 @@ rows_tile(void *arg, int64_t t)
 	for (int64_t r = t * j->tile; r < TL_MIN(j->n, (t + 1) * j->tile); r++) {
 		const REAL *g = j->from + j->at[r] * j->d;
 
+#pragma omp simd
 		for (int64_t k = 0; k < j->d; k++)
 			j->to[r * j->d + k] += g[k];
 	}

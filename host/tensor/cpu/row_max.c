@@ -26,11 +26,16 @@ forward_tile(void *arg, int64_t t)
 		const REAL *x = j->x + r * j->m;
 		REAL best = x[0];
 		int64_t at = 0;
+		int nans = 0;
 
-		for (int64_t k = 1; k < j->m && !isnan(best); k++)
-			if (x[k] > best || isnan(x[k]))
-				best = x[k], at = k;
-		j->out[r] = best;
+#pragma omp simd reduction(max : best) reduction(| : nans)
+		for (int64_t k = 0; k < j->m; k++) {
+			best = x[k] > best ? x[k] : best;
+			nans |= x[k] != x[k];
+		}
+		while (at < j->m - 1 && (nans ? x[at] == x[at] : x[at] != best))
+			at++;
+		j->out[r] = x[at];
 		j->at[r] = (int32_t)at;
 	}
 }

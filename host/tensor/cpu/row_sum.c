@@ -45,6 +45,7 @@ backward_tile(void *arg, int64_t t)
 	const job *j = arg;
 
 	for (int64_t r = t * j->tile; r < TL_MIN(j->n, (t + 1) * j->tile); r++)
+#pragma omp simd
 		for (int64_t k = 0; k < j->m; k++)
 			j->dx[r * j->m + k] += j->g[r];
 }

@@ -28,6 +28,9 @@
 	void (*norm)(int64_t n, const T *x, const T *r, const T *f, const T *gain, const T *bias, T eps, T *y, T *mean, T *rstd); \
 	/* z [n] scratch; dgain and dbias are added to; dx and dr may be NULL, = or += */ \
 	void (*norm_back)(int64_t n, const T *x, const T *r, const T *f, const T *gain, T mean, T rstd, const T *g, T *z, T *dgain, T *dbias, T *dx, bool dx_fresh, T *dr, bool dr_fresh); \
+	/* additive_scores, see rows_additive.h */ \
+	void (*additive_two)(int64_t n, const T *v, const T *x, const T *y0, const T *y1, T *out); \
+	void (*additive_back)(int64_t n, const T *v, const T *x, const T *y0, const T *y1, T g0, T g1, T *dv, T *dx, T *dy0, T *dy1); \
 }
 struct tl_rows_f32 TL_ROWS(float);
 struct tl_rows_f64 TL_ROWS(double);

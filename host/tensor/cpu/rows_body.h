@@ -277,6 +277,7 @@ times_row(int64_t n, const REAL *f, REAL *y)
 }
 
 #include "tensor/cpu/rows_drop.h"
+#include "tensor/cpu/rows_additive.h"
 
 static void
 residual_row(int64_t n, const REAL *x, const REAL *r, const REAL *f, REAL *z)
@@ -357,4 +358,4 @@ norm_back(int64_t n, const REAL *x, const REAL *r, const REAL *f, const REAL *ga
 			dx[i] += z[i];
 }
 
-const struct TYPE TABLE = { act_row, act_back, exp_row, softmax_row, softmax_back, attention_back, times_row, dot_row, drop_row, norm_row, norm_back };
+const struct TYPE TABLE = { act_row, act_back, exp_row, softmax_row, softmax_back, attention_back, times_row, dot_row, drop_row, norm_row, norm_back, additive_two, additive_back };

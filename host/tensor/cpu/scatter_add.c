@@ -42,6 +42,7 @@ forward_strip(void *arg, int64_t t)
 		REAL *out = j->out + j->index[m] * j->d;
 
 		if (j->index[m] >= from && j->index[m] < to)
+#pragma omp simd
 			for (int64_t k = 0; k < j->d; k++)
 				out[k] += x[k];
 	}
@@ -68,6 +69,7 @@ backward_tile(void *arg, int64_t t)
 		const REAL *g = j->g + j->index[m] * j->d;
 		REAL *dx = j->dx + m * j->d;
 
+#pragma omp simd
 		for (int64_t k = 0; k < j->d; k++)
 			dx[k] += g[k];
 	}

@@ -9,6 +9,7 @@ typedef struct segment_job {
 	int32_t *which;     /* segment_max: row of the largest, -1 for an empty segment */
 	const int32_t *at;
 	int64_t segments, m, strips;
+	bool fresh;         /* dx is written, not added to */
 } segment_job;
 
 /* out is [B, ...] */

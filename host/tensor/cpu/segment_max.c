@@ -22,6 +22,7 @@ forward_tile(void *arg, int64_t t)
 		which[k] = s.from < s.to ? (int32_t)s.from : -1;
 	}
 	for (int64_t r = s.from + 1; r < s.to; r++)
+#pragma omp simd
 		for (int64_t k = 0; k < s.n; k++) {
 			REAL x = j->x[r * j->m + s.column + k];
 			bool better = x > out[k] || (isnan(x) && !isnan(out[k]));

@@ -18,11 +18,13 @@ forward_tile(void *arg, int64_t t)
 	segment_tile s = segment_at(j, t);
 	REAL most[STRIP], sum[STRIP];
 
+#pragma omp simd
 	for (int64_t k = 0; k < s.n; k++)
 		most[k] = -INFINITY, sum[k] = 0;
 	for (int64_t r = s.from; r < s.to; r++) {
 		const REAL *x = j->x + r * j->m + s.column;
 
+#pragma omp simd
 		for (int64_t k = 0; k < s.n; k++)
 			most[k] = x[k] > most[k] ? x[k] : most[k];
 	}
@@ -31,18 +33,20 @@ forward_tile(void *arg, int64_t t)
 		REAL *out = j->out + r * j->m + s.column;
 
 #pragma omp simd
-		for (int64_t k = 0; k < s.n; k++) {
-			REAL e = quick_exp(x[k] - most[k]);
-
-			out[k] = e;
-			sum[k] += e;
-		}
+		for (int64_t k = 0; k < s.n; k++)
+			out[k] = x[k] - most[k];
+		INNER()->exp(s.n, out, out);
+#pragma omp simd
+		for (int64_t k = 0; k < s.n; k++)
+			sum[k] += out[k];
 	}
+#pragma omp simd
 	for (int64_t k = 0; k < s.n; k++)
 		sum[k] = 1 / sum[k];
 	for (int64_t r = s.from; r < s.to; r++) {
 		REAL *out = j->out + r * j->m + s.column;
 
+#pragma omp simd
 		for (int64_t k = 0; k < s.n; k++)
 			out[k] *= sum[k];
 	}
@@ -71,6 +75,7 @@ backward_tile(void *arg, int64_t t)
 	for (int64_t r = s.from; r < s.to; r++) {
 		const REAL *y = j->y + r * j->m + s.column, *g = j->g + r * j->m + s.column;
 
+#pragma omp simd
 		for (int64_t k = 0; k < s.n; k++)
 			along[k] += y[k] * g[k];
 	}
@@ -78,8 +83,14 @@ backward_tile(void *arg, int64_t t)
 		const REAL *y = j->y + r * j->m + s.column, *g = j->g + r * j->m + s.column;
 		REAL *dx = j->dx + r * j->m + s.column;
 
-		for (int64_t k = 0; k < s.n; k++)
-			dx[k] += y[k] * (g[k] - along[k]);
+		if (j->fresh)
+#pragma omp simd
+			for (int64_t k = 0; k < s.n; k++)
+				dx[k] = y[k] * (g[k] - along[k]);
+		else
+#pragma omp simd
+			for (int64_t k = 0; k < s.n; k++)
+				dx[k] += y[k] * (g[k] - along[k]);
 	}
 }
 
@@ -88,10 +99,10 @@ backward(tl_op_call *c)
 {
 	segment_job j = segment_make(c);
 
-	j.y = c->out.data, j.g = c->grad_out;
+	j.y = c->out.data, j.g = c->grad_out, j.fresh = c->grad_fresh[0];
 	if ((j.dx = c->grad_in[0]))
 		segment_run(c, &j, backward_tile);
 	return 0;
 }
 
-TL_CPU_OP(segment_softmax, 0)
+TL_CPU_OP(segment_softmax, TL_OP_FRESH)

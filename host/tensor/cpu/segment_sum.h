@@ -15,8 +15,10 @@ forward_tile(void *arg, int64_t t)
 	double sum[STRIP] = { 0 }, by = MEAN && s.to > s.from ? 1.0 / (double)(s.to - s.from) : 1;
 
 	for (int64_t r = s.from; r < s.to; r++)
+#pragma omp simd
 		for (int64_t k = 0; k < s.n; k++)
 			sum[k] += j->x[r * j->m + s.column + k];
+#pragma omp simd
 	for (int64_t k = 0; k < s.n; k++)
 		j->out[s.segment * j->m + s.column + k] = (REAL)(sum[k] * by);
 }
@@ -42,6 +44,7 @@ backward_tile(void *arg, int64_t t)
 	REAL by = MEAN && s.to > s.from ? 1 / (REAL)(s.to - s.from) : 1;
 
 	for (int64_t r = s.from; r < s.to; r++)
+#pragma omp simd
 		for (int64_t k = 0; k < s.n; k++)
 			j->dx[r * j->m + s.column + k] += g[k] * by;
 }

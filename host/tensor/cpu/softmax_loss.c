@@ -1,6 +1,8 @@
 /* softmax_loss.c - 1/B sum_i sum_{j in Y_i} -log softmax(logits_i)_j. */
 #include "tensor/cpu/lists.h"
 
+#define BLOCK 512
+
 typedef struct job { const REAL *z; REAL *dz, *lse; const int32_t *at, *label; double *loss; REAL by; int64_t l; } job;
 
 static int
@@ -11,12 +13,25 @@ shape(tl_op_call *c)
 	return tl_shape_save(c, TL_REAL_DTYPE, 1, c->in[0].dim); /* log-sum-exp of each row */
 }
 
+/* e^(z - by) of up to BLOCK logits; how many there are. */
+static int64_t
+exp_block(const job *j, const REAL *z, int64_t from, REAL by, REAL *e)
+{
+	int64_t n = TL_MIN(BLOCK, j->l - from);
+
+#pragma omp simd
+	for (int64_t k = 0; k < n; k++)
+		e[k] = z[k] - by;
+	INNER()->exp(n, e, e);
+	return n;
+}
+
 static void
 forward_row(void *arg, int64_t i)
 {
 	const job *j = arg;
 	const REAL *z = j->z + i * j->l;
-	REAL most = -INFINITY;
+	REAL most = -INFINITY, e[BLOCK];
 	double sum = 0, lse;
 
 	j->loss[i] = 0;
@@ -24,9 +39,13 @@ forward_row(void *arg, int64_t i)
 		return;
 	for (int64_t k = 0; k < j->l; k++)
 		most = z[k] > most ? z[k] : most;
+	for (int64_t from = 0; from < j->l; from += BLOCK) {
+		int64_t n = exp_block(j, z + from, from, most, e);
+
 #pragma omp simd reduction(+ : sum)
-	for (int64_t k = 0; k < j->l; k++)
-		sum += (double)quick_exp(z[k] - most);
+		for (int64_t k = 0; k < n; k++)
+			sum += e[k];
+	}
 	lse = most + log(sum);
 	j->lse[i] = (REAL)lse;
 	for (int64_t k = j->at[i]; k < j->at[i + 1]; k++)
@@ -60,13 +79,17 @@ backward_row(void *arg, int64_t i)
 {
 	const job *j = arg;
 	const REAL *z = j->z + i * j->l;
-	REAL *dz = j->dz + i * j->l, lse = j->lse[i], by = j->by * (REAL)(j->at[i + 1] - j->at[i]);
+	REAL *dz = j->dz + i * j->l, lse = j->lse[i], by = j->by * (REAL)(j->at[i + 1] - j->at[i]), e[BLOCK];
 
 	if (j->at[i] == j->at[i + 1])
 		return;
+	for (int64_t from = 0; from < j->l; from += BLOCK) {
+		int64_t n = exp_block(j, z + from, from, lse, e);
+
 #pragma omp simd
-	for (int64_t k = 0; k < j->l; k++)
-		dz[k] += by * quick_exp(z[k] - lse);
+		for (int64_t k = 0; k < n; k++)
+			dz[from + k] += by * e[k];
+	}
 	for (int64_t k = j->at[i]; k < j->at[i + 1]; k++)
 		dz[j->label[k]] -= j->by;
 }

@@ -1,4 +1,7 @@
-/* unary.h - an op of one input, element by element. The including file defines VALUE(x) and BY_X(g, x, y), x's gradient for y = VALUE(x). */
+/*
+ * unary.h - an op of one input, element by element. The including file defines VALUES(n, x, y), which fills y, and BY_X(g, x, y), the
+ * gradient of one x.
+ */
 #include "tensor/cpu/cut.h"
 
 typedef struct unary_job { const REAL *x, *y, *g; REAL *out; int64_t n; } unary_job;
@@ -14,8 +17,7 @@ forward_tile(void *arg, int64_t t)
 {
 	const unary_job *j = arg;
 
-	for (int64_t i = t * TILE; i < TL_MIN(j->n, (t + 1) * TILE); i++)
-		j->out[i] = VALUE(j->x[i]);
+	VALUES(TL_MIN(TILE, j->n - t * TILE), j->x + t * TILE, j->out + t * TILE);
 }
 
 static int
@@ -33,6 +35,7 @@ backward_tile(void *arg, int64_t t)
 	const unary_job *j = arg;
 
 	(void)j->x, (void)j->y;
+#pragma omp simd
 	for (int64_t i = t * TILE; i < TL_MIN(j->n, (t + 1) * TILE); i++)
 		j->out[i] += BY_X(j->g[i], j->x[i], j->y[i]);
 }
