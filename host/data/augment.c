@@ -75,7 +75,7 @@ tl_augment_read(tl_loader *l, const char *path, int64_t tail_below, int64_t *kep
 {
 	tl_building *b = &l->part[TL_TRAIN];
 	int64_t n_counted = l->labels.n, *count = tl_alloc((size_t)(n_counted + 1) * sizeof *count), number;
-	tl_lines *lines = tl_lines_open(path, l->mended ? &l->mended->bytes : NULL, l->e);
+	tl_lines *lines = tl_loader_open(l, path);
 	const char *text;
 	size_t n;
 	int got = -1;

@@ -37,7 +37,9 @@ typedef struct tl_dataset {
 	int64_t max_length;
 	char sha256[65];                 /* of everything that decides numbers: splits, labels, options */
 	json_t *warnings;                /* array of sentences: labels only outside train, ... */
-	tl_arena *arena;                 /* owns the strings */
+	tl_arena *arena;                 /* owns the strings, unless they are in the map */
+	void *map;                       /* of the cached copy, or NULL */
+	size_t map_size;
 } tl_dataset;
 /* config: the keys of tl.dataset. script_dir: what relative paths are relative to, tried after the working folder. The share `valid` is chosen by
  * the documents' ids alone, the same one for every run seed. "partial": true allows train or test to be missing (for looking at data, not for runs). */
@@ -82,6 +84,7 @@ typedef struct tl_tokens { int64_t n; const int64_t *offsets; const int32_t *ids
 int tl_tokens_open(tl_tokens *out, const tl_split *split, const tl_tokenizer *t, int64_t max_length, int threads, tl_error *e);
 void tl_tokens_close(tl_tokens *t);
 char *tl_cache_dir(void);                                             /* malloc'd; NULL: none usable */
+void tl_cache_evict(const char *dir);                                 /* the files unused for longest, where the folder is over its bound */
 
 /* --- TF-IDF (scikit-learn's defaults: \b\w\w+\b, lower case, smooth idf, l2 rows), fitted on train ---------------------------------- */
 typedef struct tl_tfidf tl_tfidf;

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct options {
 	const char *path, *name, *augment;
@@ -223,9 +224,9 @@ hash_dataset(tl_dataset *d)
 	json_decref(v);
 }
 
-/* Everything after the reader: shares, pseudo-documents, finished arrays, statistics, warnings, hashes. */
+/* Everything after the reader that depends on what it read: shares, pseudo-documents, finished arrays, label texts. */
 static int
-complete(tl_loader *l, const struct options *o, const char *script_dir)
+assemble(tl_loader *l, const struct options *o, const char *script_dir)
 {
 	tl_dataset *d = l->d;
 	int64_t kept = 0, dropped = 0;
@@ -258,11 +259,36 @@ complete(tl_loader *l, const struct options *o, const char *script_dir)
 		d->label_name[i] = l->name[i];
 		d->label_description[i] = l->description[i];
 	}
-	if (tl_statistics_of(&d->statistics, d->split[0].label_offsets, d->split[0].labels, d->split[0].pseudo, d->split[0].n, d->n_labels, d->arena, l->e) < 0)
+	return 0;
+}
+
+/* What follows from the documents, read now or cached. */
+static int
+complete(tl_dataset *d, tl_error *e)
+{
+	if (tl_statistics_of(&d->statistics, d->split[0].label_offsets, d->split[0].labels, d->split[0].pseudo, d->split[0].n, d->n_labels, d->arena, e) < 0)
 		return -1;
 	warn_labels(d);
 	hash_dataset(d);
 	return 0;
+}
+
+/* Reads the dataset, or takes the cached copy. A copy is made of whole datasets only, and never while something is being mended. */
+static int
+load(tl_loader *l, const tl_reader *reader, const struct options *o, const char *script_dir)
+{
+	char *options = tl_format("%.17g %lld %s %lld", o->valid, (long long)o->limit, o->augment ? o->augment : "", o->augment ? (long long)o->tail_below : 0);
+	char *kept = l->mended || o->partial ? NULL : tl_kept_path(reader, l->d->path, options);
+	int bad = 0;
+
+	if (!kept || !tl_kept_load(l->d, kept)) {
+		bad = read_all(l, reader, o) < 0 || assemble(l, o, script_dir) < 0;
+		if (!bad && kept)
+			tl_kept_save(l, kept);
+	}
+	free(kept);
+	free(options);
+	return bad || complete(l->d, l->e) < 0 ? -1 : 0;
 }
 
 /* The last part of a path, without the slashes at its end. */
@@ -310,7 +336,7 @@ open_dataset(const json_t *config, const char *script_dir, const tl_reader *read
 	l.limit = o.limit;
 	l.kept.arena = d->arena;
 	l.passing.arena = tl_arena_new((size_t)1 << 20);
-	bad = read_all(&l, reader, &o) < 0 || complete(&l, &o, script_dir) < 0;
+	bad = load(&l, reader, &o, script_dir);
 	tl_loader_free(&l);
 	if (!bad)
 		return d;
@@ -351,6 +377,8 @@ tl_dataset_free(tl_dataset *d)
 	}
 	json_decref(d->warnings);
 	tl_arena_free(d->arena);
+	if (d->map)
+		munmap(d->map, d->map_size);
 	free(d->name);
 	free(d->path);
 	free(d);

@@ -59,12 +59,20 @@ typedef struct tl_loader {
 	bool stopped;                   /* the limit was reached: the reader was told to stop */
 	tl_mended *mended;              /* NULL: what is wrong is an error */
 	int64_t features_width;
+	struct tl_file { char *asked, *found; int64_t size, seconds, nanoseconds; } *file; /* what was opened, or looked for in vain (found = NULL) */
+	int64_t n_files, file_capacity;
 } tl_loader;
+tl_lines *tl_loader_open(tl_loader *l, const char *path);
 void tl_loader_sink(tl_loader *l, tl_sink *out);
 int tl_loader_document(tl_loader *l, int split, const char *id, const char *text, size_t n, const char *const *labels, int64_t n_labels, bool pseudo, const char *where);
 void tl_loader_free(tl_loader *l);
 int tl_split_share(tl_loader *l, double share);       /* moves a seeded share of train into valid */
 void tl_split_finish(tl_loader *l, int split);        /* the tl_split of the dataset, with its hash */
+/* --- the cached copy of a dataset: what was read, as it was read, for as long as the files are the same ------------------------ */
+/* What names the copy: reader, folder and the options that decide which documents there are. malloc'd path; NULL: no cache. */
+char *tl_kept_path(const tl_reader *reader, const char *path, const char *options);
+bool tl_kept_load(tl_dataset *d, const char *kept); /* false: not there, damaged, or a file has changed since */
+void tl_kept_save(const tl_loader *l, const char *kept);
 int tl_augment_read(tl_loader *l, const char *path, int64_t tail_below, int64_t *kept, int64_t *dropped);
 
 #endif

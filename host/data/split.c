@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const char *const tl_split_names[TL_SPLITS] = { "train", "valid", "test" };
 
@@ -210,12 +211,34 @@ sink_document(void *arg, const char *id, const char *text, size_t length, const 
 	return 0;
 }
 
+/* Opens a file and remembers it: a cached copy holds as long as the same files are there with the same bytes. */
+tl_lines *
+tl_loader_open(tl_loader *l, const char *path)
+{
+	tl_lines *lines = tl_lines_open(path, l->mended ? &l->mended->bytes : NULL, l->e);
+	struct stat st = { 0 };
+	struct tl_file *f;
+
+	for (int64_t i = 0; i < l->n_files; i++)
+		if (!strcmp(l->file[i].asked, path))
+			return lines;
+	l->file = tl_grow(l->file, l->n_files, &l->file_capacity, sizeof *l->file);
+	f = &l->file[l->n_files++];
+	*f = (struct tl_file){ .asked = tl_strdup(path), .found = lines ? tl_strdup(tl_lines_path(lines)) : NULL };
+	if (lines && stat(f->found, &st) == 0) {
+		f->size = st.st_size;
+		f->seconds = st.st_mtim.tv_sec;
+		f->nanoseconds = st.st_mtim.tv_nsec;
+	}
+	return lines;
+}
+
 static void *
 sink_open(void *arg, const char *path)
 {
 	tl_loader *l = arg;
 
-	return stopped(l) ? NULL : tl_lines_open(path, l->mended ? &l->mended->bytes : NULL, l->e);
+	return stopped(l) ? NULL : tl_loader_open(l, path);
 }
 
 static int
@@ -415,6 +438,11 @@ tl_loader_free(tl_loader *l)
 	for (int i = 0; i < TL_SPLITS; i++)
 		building_free(&l->part[i]);
 	tl_names_free(&l->labels);
+	for (int64_t i = 0; i < l->n_files; i++) {
+		free(l->file[i].asked);
+		free(l->file[i].found);
+	}
+	free(l->file);
 	free(l->name);
 	free(l->description);
 	tl_arena_free(l->passing.arena);

@@ -176,8 +176,8 @@ older(const void *a, const void *b)
 }
 
 /* Keeps the folder under its bound: a file that a running process has mapped stays readable to it after the unlink. */
-static void
-evict(const char *dir)
+void
+tl_cache_evict(const char *dir)
 {
 	DIR *d = opendir(dir);
 	struct cached *file = NULL;
@@ -187,7 +187,7 @@ evict(const char *dir)
 	while (d && (x = readdir(d))) {
 		struct stat st;
 		char *path;
-		if (!tl_starts(x->d_name, "tokens-"))
+		if (!tl_starts(x->d_name, "tokens-") && !tl_starts(x->d_name, "dataset-"))
 			continue;
 		path = tl_path_join(dir, x->d_name);
 		if (stat(path, &st) < 0) {
@@ -233,7 +233,7 @@ tl_tokens_open(tl_tokens *out, const tl_split *split, const tl_tokenizer *t, int
 			status = -1;
 		} else if (path && tl_write_file(path, block, size, &ignored) == 0 && map_file(out, path, split->n)) {
 			free(block);
-			evict(dir);
+			tl_cache_evict(dir);
 		} else {
 			point(out, block, size, false); /* no cache to write to: this process keeps its own */
 		}

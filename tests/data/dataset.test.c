@@ -1,5 +1,6 @@
 /* Datasets: what is loaded, what is refused and with which words, shares, limits, pseudo-documents, archives, hashes. */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <lzma.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -282,6 +283,71 @@ archives(void)
 	tl_text_free(&t);
 }
 
+/* The cached copy is used while every file is as it was, and never otherwise. */
+static void
+kept(void)
+{
+	tl_error e;
+	tl_dataset *a, *b;
+	struct stat st;
+	struct timespec times[2];
+	char *cache = tl_cache_dir(), *path = NULL, *bytes;
+	size_t n;
+	FILE *f;
+
+	base();
+	a = open_it("{\"path\":\".\",\"limit\":3}", &e);
+	b = open_it("{\"path\":\".\",\"limit\":3,\"keep\":7}", &e);
+	if (!ok(a && b && cache && !a->map && b->map, "the second time, the cached copy is used %s", e.text))
+		return;
+	ok(!strcmp(a->split[0].sha256, b->split[0].sha256) && strcmp(a->sha256, b->sha256) && b->keep == 7 && b->n_labels == a->n_labels && tl_streq(b->label_description[2], "the letter y") &&
+	       tl_streq(b->split[0].text[0], a->split[0].text[0]) && b->split[0].labels[1] == 2 && tl_streq(b->split[2].id[0], "a") && json_equal(a->warnings, b->warnings) &&
+	       b->statistics.count[0] == a->statistics.count[0] && !b->split[1].present && b->split[1].n == 0,
+	   "and is the same dataset");
+	tl_dataset_free(b);
+	stat("train.jsonl", &st);
+	tl_read_file("train.jsonl", &bytes, &n, &e);
+	memcpy(strstr(bytes, "two"), "TWO", 3);
+	f = fopen("train.jsonl", "r+"); /* the same file, size and times, other bytes */
+	fwrite(bytes, 1, n, f);
+	fclose(f);
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	utimensat(AT_FDCWD, "train.jsonl", times, 0);
+	b = open_it("{\"path\":\".\",\"limit\":3}", &e);
+	ok(b && !b->map && tl_streq(b->split[0].text[1], "TWO"), "a changed file is read again, though its size and times are the same");
+	tl_dataset_free(b);
+	put("valid.jsonl", test);
+	b = open_it("{\"path\":\".\",\"limit\":3}", &e);
+	ok(b && !b->map && b->split[1].n == 1, "a file that is new counts");
+	tl_dataset_free(b);
+	unlink("valid.jsonl");
+	unlink("labels.txt");
+	b = open_it("{\"path\":\".\",\"limit\":3}", &e);
+	ok(b && !b->map && tl_streq(b->label_key[0], "y"), "so does one that is gone");
+	tl_dataset_free(b);
+	path = tl_format("for f in %s/dataset-*; do printf x | dd of=$f bs=1 seek=700 conv=notrunc 2>/dev/null; done", cache);
+	ok(system(path) == 0, "bytes of the cached copies are damaged");
+	b = open_it("{\"path\":\".\",\"limit\":3}", &e);
+	ok(b && !b->map && b->split[0].n == 3, "a damaged copy is not used");
+	tl_dataset_free(b);
+	free(path);
+	path = tl_format("for f in %s/dataset-*; do dd if=/dev/null of=$f bs=1 seek=300 2>/dev/null; done", cache);
+	ok(system(path) == 0, "and cut off");
+	b = open_it("{\"path\":\".\",\"limit\":3}", &e);
+	ok(b && !b->map && b->split[0].n == 3, "nor is one that is cut off");
+	tl_dataset_free(b);
+	setenv("TAGLOOM_CACHE", "/dev/null/none", 1);
+	b = open_it("{\"path\":\".\",\"limit\":3}", &e);
+	ok(b && !b->map, "no cache folder: the dataset is read");
+	setenv("TAGLOOM_CACHE", cache, 1);
+	tl_dataset_free(a);
+	tl_dataset_free(b);
+	free(bytes);
+	free(path);
+	free(cache);
+}
+
 int
 main(void)
 {
@@ -299,5 +365,6 @@ main(void)
 	shares();
 	pseudo();
 	archives();
+	kept();
 	return done();
 }
