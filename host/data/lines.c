@@ -1,5 +1,6 @@
 /* lines.c - a file as lines of UTF-8, decompressed by its ending (.gz .xz .zst, or as it is). */
 #include "load.h"
+#include "unicode.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -238,7 +239,7 @@ tl_lines_open(const char *path, int64_t *replaced, tl_error *e)
 	return NULL;
 }
 
-/* Puts U+FFFD in the place of every byte that is not part of valid UTF-8. */
+/* Puts U+FFFD in the place of every ill-formed part (maximal subparts, as Python's errors="replace"). */
 static void
 mend(tl_lines *l, const char **text, size_t *n)
 {
@@ -248,10 +249,11 @@ mend(tl_lines *l, const char **text, size_t *n)
 
 	l->fixed.n = 0;
 	while ((bad = tl_utf8_bad(s, left)) >= 0) {
+		size_t ill = tl_utf8_ill((const unsigned char *)s + bad, left - (size_t)bad);
 		tl_text_bytes(&l->fixed, s, (size_t)bad);
 		tl_text_bytes(&l->fixed, "\xef\xbf\xbd", 3);
-		s += bad + 1;
-		left -= (size_t)bad + 1;
+		s += (size_t)bad + ill;
+		left -= (size_t)bad + ill;
 		++*l->replaced;
 	}
 	tl_text_bytes(&l->fixed, s, left);
