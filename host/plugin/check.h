@@ -58,8 +58,8 @@ tl_tensor *tl_situation_objective(tl_situation *s, double *value);
 typedef struct tl_written { const char *slot; char axis; int64_t rows, width; double *value; } tl_written;
 int tl_situation_outputs(tl_situation *s, tl_written **out);
 void tl_written_free(tl_written *w, int n);
-/* Parameters that have no default, with a value in their range. */
-json_t *tl_required_params(const tl_plugin *p);
+/* Parameters that have no default, with a value in their range; small: large sizes made small, so that finite differences end. */
+json_t *tl_required_params(const tl_plugin *p, bool small);
 int tl_check_fail(tl_check *c, const char *format, ...) TL_PRINTF(2, 3);
 int tl_check_skip(tl_check *c, const char *format, ...) TL_PRINTF(2, 3);
 /* The variations of the parameters that are tried: defaults, every other choice, every flag turned; a JSON list of {"say": text, "params": object}. */

@@ -32,7 +32,7 @@ open_variation(tl_check *c, tl_situation *s, const json_t *variation, tl_dtype c
 static int
 try_value(tl_check *c, const tl_param *row, json_t *value, bool forward)
 {
-	json_t *params = tl_required_params(c->candidate->plugin);
+	json_t *params = tl_required_params(c->candidate->plugin, true);
 	tl_situation s;
 	char *text = json_dumps(value, JSON_ENCODE_ANY);
 	int status;
@@ -63,6 +63,7 @@ tl_check_parameters(tl_check *c)
 		json_decref(list);
 		return tl_check_skip(c, "it trains by itself");
 	}
+	json_array_insert_new(list, 0, json_pack("{s:s, s:o}", "say", "the defaults", "params", tl_required_params(p, false)));
 	json_array_foreach(list, k, v) {
 		tl_situation s;
 		int opened = open_variation(c, &s, v, TL_F32, 1);
@@ -286,7 +287,7 @@ compare_selection(tl_check *c, tl_situation *all, const tl_written *x, int n, in
 static int
 check_selections(tl_check *c, bool alone)
 {
-	json_t *params = tl_required_params(c->candidate->plugin);
+	json_t *params = tl_required_params(c->candidate->plugin, true);
 	tl_situation all;
 	tl_written *x = NULL;
 	int n = -1, status;
@@ -332,7 +333,7 @@ tl_check_order(tl_check *c)
 static int
 bits_of(tl_check *c, int threads, tl_text *out)
 {
-	json_t *params = tl_required_params(c->candidate->plugin);
+	json_t *params = tl_required_params(c->candidate->plugin, true);
 	tl_situation s;
 	int status = tl_situation_new(&s, c, params, TL_F32, threads);
 
@@ -406,7 +407,7 @@ walk(tl_check *c, tl_situation *s)
 static int
 walked(tl_check *c, tl_situation *s)
 {
-	json_t *params = tl_required_params(c->candidate->plugin);
+	json_t *params = tl_required_params(c->candidate->plugin, true);
 	int status = tl_situation_new(s, c, params, TL_F32, 1);
 
 	json_decref(params);

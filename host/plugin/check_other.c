@@ -243,7 +243,7 @@ fitted_scores(tl_check *c, const struct sparse *x, const tl_text *state, float *
 {
 	const tl_candidate *k = c->candidate;
 	char *plugin = tl_format("%s/%s", k->kind, k->name);
-	json_t *modules = json_pack("[{s:s, s:o}]", "plugin", plugin, "params", tl_required_params(k->plugin));
+	json_t *modules = json_pack("[{s:s, s:o}]", "plugin", plugin, "params", tl_required_params(k->plugin, false));
 	tl_features f = { ROWS, COLUMNS, x->offsets, x->index, x->value };
 	tl_lists y = { ROWS, x->label_offsets, x->labels };
 	tl_pool *pool = tl_pool_new(1);

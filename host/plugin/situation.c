@@ -40,16 +40,20 @@ tl_check_skip(tl_check *c, const char *format, ...)
 }
 
 json_t *
-tl_required_params(const tl_plugin *p)
+tl_required_params(const tl_plugin *p, bool small)
 {
 	json_t *out = json_object();
 
 	for (const tl_param *r = p->params; r && r->name; r++) {
 		bool bounded = r->min <= r->max && !(r->min == 0 && r->max == 0);
 		double v = bounded ? r->min <= 1 && r->max >= 1 ? 1 : r->min : 1;
-		if (p->kind == TL_KIND_ENCODER && r->type == TL_INT && r->value && strtol(r->value, NULL, 10) > 3) { /* small, or finite differences take hours */
+		if (small && p->kind == TL_KIND_ENCODER && r->type == TL_INT && r->value && strtol(r->value, NULL, 10) > 3) { /* small, or finite differences take hours */
 			v = !strcmp(r->name, "dim") ? 24 : !strcmp(r->name, "layers") || !strcmp(r->name, "heads") ? 2 : 64;
 			json_object_set_new(out, r->name, json_integer((json_int_t)(bounded ? fmax(r->min, fmin(r->max, v)) : v)));
+			continue;
+		}
+		if (small && p->kind == TL_KIND_LABEL && r->type == TL_INT && r->value && strtol(r->value, NULL, 10) > 64) {
+			json_object_set_new(out, r->name, json_integer((json_int_t)(bounded ? fmax(r->min, fmin(r->max, 48)) : 48)));
 			continue;
 		}
 		if (r->value || r->optional)
@@ -71,7 +75,7 @@ tl_required_params(const tl_plugin *p)
 json_t *
 tl_variations(const tl_plugin *p)
 {
-	json_t *list = json_array(), *base = tl_required_params(p), *v;
+	json_t *list = json_array(), *base = tl_required_params(p, true), *v;
 
 	json_array_append_new(list, json_pack("{s:s, s:O}", "say", "the defaults", "params", base));
 	for (const tl_param *r = p->params; r && r->name && json_array_size(list) < 40; r++) {
@@ -164,7 +168,7 @@ make_tokenizer(tl_situation *s)
 }
 
 /* --- slots that the module reads --------------------------------------------------------------------------------------------------------------- */
-struct scope { const tl_situation *s; const tl_plugin *p; const void *self; int n; char name[16][32]; double value[16]; };
+struct scope { const tl_situation *s; const tl_plugin *p; const void *self; bool closed /* bind no new names */; int n; char name[16][32]; double value[16]; };
 
 static int
 scope_lookup(void *arg, const char *name, size_t n, double *value)
@@ -184,7 +188,7 @@ scope_lookup(void *arg, const char *name, size_t n, double *value)
 			*value = k->value[i];
 			return 1;
 		}
-	if (k->n == 16 || n >= 32)
+	if (k->closed || k->n == 16 || n >= 32)
 		return 0;
 	memcpy(k->name[k->n], name, n);
 	k->name[k->n][n] = 0;
@@ -264,7 +268,11 @@ give_slots(tl_situation *s, const tl_plugin *p)
 		return 0;
 	for (const tl_slot *row = p->reads; row && row->name; row++) {
 		bool holds;
-		if (tl_condition(row->when, p, self, &names, &holds, &s->error) < 0 || (holds && give_slot(s, k, row) < 0))
+		k->closed = true;
+		if (tl_condition(row->when, p, self, &names, &holds, &s->error) < 0)
+			return -1;
+		k->closed = false;
+		if (holds && give_slot(s, k, row) < 0)
 			return -1;
 	}
 	return 0;
