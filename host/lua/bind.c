@@ -275,13 +275,29 @@ host_recipes(lua_State *L)
 	return 1;
 }
 
+/* source(chunk name): the text of a Lua file that was read, or nil. */
+static int
+host_source(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1), *slash;
+	const json_t *text;
+
+	name += *name == '@' || *name == '=';
+	text = json_object_get(tl_script_of(L)->sources, name);
+	if (!text && (slash = strrchr(name, '/')))
+		text = json_object_get(tl_script_of(L)->sources, slash + 1);
+	lua_pushstring(L, json_string_value(text));
+	return 1;
+}
+
 void
 tl_lua_host(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "where", host_where }, { "entry", host_entry }, { "nearest", host_nearest }, { "allow", host_allow }, { "find", host_find }, { "reader", host_reader },
 		{ "params", host_params }, { "param_names", host_param_names }, { "param_type", host_param_type }, { "train", host_train }, { "train_names", host_train_names },
-		{ "metric", host_metric }, { "list", host_list }, { "chunk", host_chunk }, { "recipes", host_recipes }, { NULL, NULL } };
+		{ "metric", host_metric }, { "list", host_list }, { "chunk", host_chunk }, { "recipes", host_recipes }, { "ops", tl_lua_ops }, { "declare", tl_lua_declare },
+		{ "function_lines", tl_lua_function_lines }, { "source", host_source }, { NULL, NULL } };
 	tl_script *s = tl_script_of(L);
 
 	luaL_newlib(L, functions);

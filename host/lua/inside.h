@@ -51,4 +51,10 @@ void tl_lua_push_opaque(lua_State *L, json_t *v);
 void tl_lua_mark_list(lua_State *L, int index); /* an empty table that is a list */
 void tl_lua_value_open(lua_State *L);
 
+/* Modules written in Lua (module.c): metatables of tensors; tl.ops pushed; the two functions that the prelude declares modules with. */
+void tl_lua_module_open(lua_State *L);
+int tl_lua_ops(lua_State *L);
+int tl_lua_declare(lua_State *L);
+int tl_lua_function_lines(lua_State *L);
+
 #endif

@@ -590,6 +590,8 @@ function tools.recipe(name, options, keys, instances)
 end
 
 for name, builder in next, host.chunk("host/lua/arms.lua")(tools) do tl[name] = builder end
+tl.module = host.chunk("host/lua/module.lua")(tools, host, function(name) return tl.label[name] end)
+tl.ops = host.ops()
 tl.recipe = setmetatable({}, {
 	__index = host.entry(function(_, name)
 		local load_recipe = type(name) == "string" and host.chunk("scripts/recipes/" .. name .. ".lua")

@@ -47,6 +47,10 @@ tl_tensor *tl_weighted_total(tl_ctx *ctx, int n, tl_tensor *const *scalar, const
 const void *tl_data(const tl_tensor *x);        /* host memory of a CPU tensor; for the host's hot paths (scores to the store) */
 void *tl_data_mut(tl_tensor *x);
 
+/* The rows of ops.def in their order, as descriptors for tl_apply. */
+int64_t tl_op_count(void);
+const tl_op *tl_op_row(tl_ctx *ctx, int64_t i);
+
 /* --- weights: persistent tensors, values and gradients each in one contiguous buffer ---------------------------------- */
 typedef struct tl_weights tl_weights;
 typedef struct tl_weight_info {

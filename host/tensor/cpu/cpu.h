@@ -36,10 +36,6 @@ typedef struct tl_cpu_op { unsigned flags; int (*shape)(tl_op_call *c); tl_kerne
 #define TL_CPU_OP(name, flag) const tl_cpu_op tl_cpu_##name##_f32 = { flag, shape, { forward, backward } };
 #endif
 
-/* The rows of ops.def in their order, as descriptors for tl_apply; NULL where a build lacks the kernel. */
-int64_t tl_op_count(void);
-const tl_op *tl_op_row(tl_ctx *ctx, int64_t i);
-
 /* Shape rule helpers; each records a sentence naming the op, the input, what was found and what was wanted, and returns -1. */
 int tl_shape_rank(tl_op_call *c, int input, int least, int most);              /* rank of in[input] within bounds */
 int tl_shape_same(tl_op_call *c, int a, int b);                                /* equal shapes */
