@@ -173,7 +173,8 @@ take_all(tl_selection *v, const tl_table *t, int64_t k)
 	tl_evaluation *e = &v->e;
 	int64_t L = e->n_labels, keep = TL_MIN(k, L);
 	double *score = tl_arena_alloc(v->arena, (size_t)(e->n_docs * L + 1) * sizeof *score);
-	float *logit = t->logit ? tl_arena_alloc(v->arena, (size_t)(e->n_docs * L + 1) * sizeof *logit) : NULL;
+	bool whole = !v->column && e->n_docs == t->n; /* nothing is left out: the logits can stay where they are */
+	float *logit = t->logit && !whole ? tl_arena_alloc(v->arena, (size_t)(e->n_docs * L + 1) * sizeof *logit) : NULL;
 	int32_t *top = tl_arena_alloc(v->arena, (size_t)(e->n_docs * keep + 1) * sizeof *top), *scratch = tl_arena_alloc(v->arena, (size_t)(L + 1) * sizeof *scratch);
 	double *top_score = tl_arena_alloc(v->arena, (size_t)(e->n_docs * keep + 1) * sizeof *top_score);
 
@@ -183,15 +184,15 @@ take_all(tl_selection *v, const tl_table *t, int64_t k)
 			int64_t at = row + (v->column ? v->column[l] : l);
 			if (logit)
 				logit[d * L + l] = t->logit[at];
-			score[d * L + l] = logit ? tl_probability(t->logit[at]) : t->probability[at];
+			score[d * L + l] = t->logit ? tl_probability(t->logit[at]) : t->probability[at];
 		}
+		e->logits = t->logit && whole ? t->logit : logit;
 		if (keep)
-			best_of(logit ? logit + d * L : NULL, score + d * L, L, keep, top + d * keep, scratch);
+			best_of(e->logits ? e->logits + d * L : NULL, score + d * L, L, keep, top + d * keep, scratch);
 		for (int64_t r = 0; r < keep; r++)
 			top_score[d * keep + r] = score[d * L + top[d * keep + r]];
 	}
 	e->scores = score;
-	e->logits = logit;
 	e->keep = keep;
 	e->top = top;
 	e->top_score = top_score;
