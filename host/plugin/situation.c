@@ -398,7 +398,7 @@ tl_situation_new(tl_situation *s, tl_check *c, const json_t *params, tl_dtype co
 		return -1;
 	if ((status = give_slots(s, c->candidate->plugin)) || (status = start(s)))
 		return status;
-	if (!s->needs_encoder && s->error.status && strstr(s->error.text, "encoder")) {
+	if (!s->needs_encoder && s->error.status && c->candidate->plugin->kind == TL_KIND_LABEL && strstr(s->error.text, " encoder")) {
 		tl_stream again = s->draw;
 		stop(s); /* it calls the encoder: give it one */
 		s->error.status = 0;
