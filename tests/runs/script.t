@@ -1,0 +1,53 @@
+# script.t - what the command makes of a script: exit status, identities that do not depend on who asks, changes that make another run.
+. "$SRC/tests/runs/lib.sh"
+identities() { sql "SELECT group_concat(identity) FROM (SELECT identity FROM run ORDER BY id)"; }
+arms one good-1 good-2
+tagloom run one.lua --db a.db >out 2>err
+is "$? $(sql "SELECT count(*) FROM run WHERE status = 'done'")" "0 2" "two arms, two runs"
+first=$(identities)
+mkdir -p elsewhere/deep && cp one.lua elsewhere/deep/other.lua && cp -R data elsewhere/data
+(cd elsewhere && tagloom run deep/other.lua --db ../b.db --threads 1 --jobs 2 >/dev/null 2>&1)
+is "$(DB=b.db identities)" "$first" "identities do not depend on paths, threads, jobs or the script's name"
+sed "s/p@1'/p@1', 'ndcg@3'/; s/name = 'one'/name = 'two'/; s/'good-1'/'renamed'/" one.lua >two.lua
+tagloom run two.lua --db a.db >out 2>err
+has "$? $(cat err)" "0 all 2 runs are done already; nothing to train" "nor on metrics, names of arms and experiments"
+is "$(sql "SELECT count(*) || ' ' || (SELECT count(*) FROM arm_run) FROM run")" "2 4" "the runs serve the arms of both"
+tagloom run one.lua --db a.db -D odd.seconds=0.1 >out 2>err
+is "$(sql "SELECT count(*) FROM run")" 4 "a parameter makes other runs"
+tagloom run one.lua --db a.db --limit-docs 30 >out 2>err
+is "$(sql "SELECT count(*) FROM run") $(sql "SELECT max(n_train) || ' ' || min(n_train) FROM dataset")" "6 60 30" "so do fewer documents"
+is "$(sql "SELECT value FROM param WHERE key = 'data.limit'" | sort -u)" 30 "which the database says"
+is "$(sql "SELECT group_concat(path, ' ') FROM source WHERE experiment_id = 1") $(sql "SELECT script_text LIKE '%tl.label.odd%' FROM experiment WHERE id = 1")" "one.lua 1" "the script is kept"
+
+cat >stop.lua <<'EOT'
+local tl = require "tagloom"
+local helper = require "lib.helper"
+return tl.experiment { name = "stop", data = tl.dataset { path = "data", max_length = 16 }, model = { tl.encoder.bow { dim = 8, vocab = 200 }, tl.label.classifier {} },
+	train = { epochs = 9, lr = 1e-2 }, metrics = { "p@1" }, seeds = { 1, 2 }, on_epoch = helper.stop }
+EOT
+mkdir -p lib && echo 'return { stop = function(run, m) if run.epoch == 2 + run.seed and m["p@1"] then return "stop" end end }' >lib/helper.lua
+tagloom run stop.lua --db a.db >out 2>err
+is "$? $(sql "SELECT group_concat(n, ' ') FROM (SELECT max(epoch) AS n FROM result JOIN run ON run.id = run_id JOIN arm_run USING (run_id) JOIN arm ON arm.id = arm_id JOIN experiment x ON x.id = experiment_id WHERE x.name = 'stop' AND split = 'valid' GROUP BY run_id ORDER BY run_id)")" \
+	"0 3 4" "on_epoch stops a run"
+is "$(sql "SELECT group_concat(path, ' ') FROM (SELECT path FROM source JOIN experiment x ON x.id = experiment_id WHERE x.name = 'stop' ORDER BY path)")" "lib/helper.lua stop.lua" "every file that was read is kept"
+has "$(sql "SELECT text FROM message WHERE text LIKE '%on_epoch%'")" "stopped by on_epoch after epoch 3" "and the run says so"
+
+printf 'local tl = require "tagloom"\nreturn tl.experiment { name = "w", data = tl.dataset { path = "data" }, model = { tl.label.classifier {}, tl.encoder.bow { dim = 8 } } }\n' >wiring.lua
+tagloom run wiring.lua --db c.db >out 2>err
+is "$? $([ -e c.db ]; echo $?)" "2 1" "a wiring mistake: status 2, nothing is started"
+has "$(cat err)" "wiring.lua:2" "with both ends' lines"
+tagloom run one.lua --db data >out 2>err
+is "$?" 3 "a database that is a folder: status 3"
+sed "s/path = 'data'/path = 'date'/" one.lua >three.lua
+tagloom run three.lua --db c.db >out 2>err
+is "$?" 3 "data that are not there: status 3"
+tagloom run nothing.lua --db c.db >out 2>err
+is "$?" 2 "a script that is not there: status 2"
+tagloom run one.lua --db c.db --device cuda:0 >out 2>err
+is "$?" 3 "a device that is not there: status 3"
+tagloom run one.lua --dry-run --db c.db >out 2>err
+is "$? $([ -e c.db ]; echo $?)" "0 1" "--dry-run starts nothing"
+has "$(cat out)" "2 arms, 2 runs; nothing was trained" "and says so"
+tagloom run one.lua --db c.db --quiet >out 2>err
+is "$(cat out err)" "" "--quiet is quiet"
+done_testing
