@@ -1,9 +1,14 @@
 -- v_summary: arm x dataset x split x metric: n, mean, sample standard deviation (n - 1), min, max over the runs. The sums are taken of differences from the
--- smallest value, so that equal values have an sd of exactly 0.
+-- smallest value, so that equal values have an sd of exactly 0. Names are joined last: the rows that are sorted stay narrow.
 CREATE VIEW v_summary AS
-SELECT v.experiment_id, v.experiment, v.arm_id, v.arm, v.is_baseline, v.dataset_id, v.dataset, v.split, v.metric_id, v.metric, v.signature, v.higher_is_better, v.grp,
-	count(v.value) AS n, v.low + avg(v.value - v.low) AS mean,
-	CASE WHEN count(v.value) > 1 THEN sqrt(max(0, (sum((v.value - v.low) * (v.value - v.low)) - sum(v.value - v.low) * sum(v.value - v.low) / count(v.value)) / (count(v.value) - 1))) END AS sd,
-	min(v.value) AS min, max(v.value) AS max
-FROM (SELECT *, min(value) OVER (PARTITION BY arm_id, dataset_id, split, metric_id, grp) AS low FROM v_value) v
-GROUP BY v.arm_id, v.dataset_id, v.split, v.metric_id, v.grp;
+SELECT a.experiment_id, e.name AS experiment, g.arm_id, a.name AS arm, a.is_baseline, g.dataset_id, d.name AS dataset, g.split, g.metric_id, m.name AS metric, m.signature,
+	m.higher_is_better, g.grp, g.n, g.mean, g.sd, g.min, g.max
+FROM (SELECT arm_id, dataset_id, split, metric_id, grp, count(value) AS n, low + avg(value - low) AS mean,
+		CASE WHEN count(value) > 1 THEN sqrt(max(0, (sum((value - low) * (value - low)) - sum(value - low) * sum(value - low) / count(value)) / (count(value) - 1))) END AS sd,
+		low AS min, max(value) AS max
+	FROM (SELECT arm_id, dataset_id, split, metric_id, grp, value, min(value) OVER (PARTITION BY arm_id, dataset_id, split, metric_id, grp) AS low FROM v_value)
+	GROUP BY arm_id, dataset_id, split, metric_id, grp) g
+	JOIN arm a ON a.id = g.arm_id
+	JOIN experiment e ON e.id = a.experiment_id
+	LEFT JOIN dataset d ON d.id = g.dataset_id
+	JOIN metric m ON m.id = g.metric_id;

@@ -10,6 +10,6 @@ FROM arm_run ar
 	CROSS JOIN (SELECT 'test' AS split UNION ALL SELECT 'valid' UNION ALL SELECT 'train') s
 	CROSS JOIN result x ON x.split = s.split AND x.run_id = r.id
 		AND x.epoch = coalesce(r.best_epoch, (SELECT max(epoch) FROM result y WHERE y.split = s.split AND y.run_id = r.id))
-	JOIN metric m ON m.id = x.metric_id
+	CROSS JOIN metric m ON m.id = x.metric_id
 WHERE NOT EXISTS (SELECT 1 FROM arm_run newer JOIN run q ON q.id = newer.run_id
 	WHERE newer.arm_id = ar.arm_id AND newer.run_id > ar.run_id AND q.status = 'done' AND q.seed IS r.seed AND q.dataset_id IS r.dataset_id);
