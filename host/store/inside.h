@@ -14,7 +14,8 @@ struct tl_rows { tl_store *s; sqlite3_stmt *st; int cached; /* index into the st
 struct tl_store {
 	sqlite3 *db;
 	char *path;
-	bool read_only, immutable;
+	bool read_only;
+	int inspected;                 /* SQLite's code where looking at the schema failed */
 	struct { char *sql; sqlite3_stmt *st; bool busy; } statement[CACHED_STATEMENTS];
 	struct curve_row *curve;       /* rows that wait to be written */
 	int64_t n_curve, curve_capacity;

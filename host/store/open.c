@@ -77,7 +77,7 @@ some_tables(tl_store *s)
 
 /* *version: 0 an empty database, else its schema's. Refuses what is not ours. */
 static int
-inspect(tl_store *s, int64_t *version, tl_error *e)
+inspect_snapshot(tl_store *s, int64_t *version, tl_error *e)
 {
 	tl_error found = { 0 };
 	int64_t application = tl_store_int(s, &found, 0, "PRAGMA application_id", ""), objects = 0;
@@ -109,6 +109,23 @@ inspect(tl_store *s, int64_t *version, tl_error *e)
 	return e && e->status ? -1 : 0;
 }
 
+/* All questions are asked of one moment: somebody else may be creating the database. */
+static int
+inspect(tl_store *s, int64_t *version, tl_error *e)
+{
+	bool own = sqlite3_get_autocommit(s->db);
+	int bad;
+
+	if (own)
+		sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL);
+	bad = inspect_snapshot(s, version, e);
+	int code = sqlite3_errcode(s->db);
+	if (own && !sqlite3_get_autocommit(s->db))
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	s->inspected = bad ? code : 0;
+	return bad;
+}
+
 static int
 create_views(tl_store *s, tl_error *e)
 {
@@ -130,17 +147,23 @@ create(tl_store *s, tl_error *e)
 	return tl_store_run(s, e, "INSERT OR REPLACE INTO meta VALUES ('host_version', ?1), ('created_at', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))", "s", TL_VERSION);
 }
 
+static const char *
+past_comments(const char *sql)
+{
+	sql += strspn(sql, " \t\r\n");
+	while (sql[0] == '-' && sql[1] == '-') {
+		sql += strcspn(sql, "\n");
+		sql += strspn(sql, " \t\r\n");
+	}
+	return sql;
+}
+
 /* Is this statement an ALTER TABLE t ADD COLUMN c whose column is there? */
 static bool
 column_is_there(tl_store *s, const char *sql)
 {
 	char table[64], column[64];
 
-	sql += strspn(sql, " \t\r\n");
-	while (sql[0] == '-' && sql[1] == '-') {
-		sql += strcspn(sql, "\n");
-		sql += strspn(sql, " \t\r\n");
-	}
 	if (sscanf(sql, "ALTER TABLE %63s ADD COLUMN %63s", table, column) != 2)
 		return false;
 	return tl_store_int(s, NULL, 0, "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2", "ss", table, column) > 0;
@@ -149,7 +172,7 @@ column_is_there(tl_store *s, const char *sql)
 static int
 run_statements(tl_store *s, const char *sql, tl_error *e)
 {
-	while (*sql) {
+	while (*(sql = past_comments(sql))) {
 		const char *rest = sql;
 		tl_rows *r;
 		int got;
@@ -303,14 +326,14 @@ settle(tl_store *s, tl_error *e)
 }
 
 static int
-open_for_writing(tl_store *s, tl_error *e)
+open_for_writing(tl_store *s, bool there, tl_error *e)
 {
 	int64_t version;
 
+	if (there && (access(s->path, W_OK) || !folder_writable(s->path)))
+		return tl_error_set(e, TL_ENVIRONMENT, "%s: cannot be written: %s; give the file and its folder write permission, or name another file with --db", s->path, strerror(errno));
 	if (open_handle(s, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL, e) || inspect(s, &version, e))
 		return -1;
-	if (sqlite3_db_readonly(s->db, "main"))
-		return tl_error_set(e, TL_ENVIRONMENT, "%s: cannot be written: %s; give write permission, or name another file with --db", s->path, strerror(EACCES));
 	if (make_current(s, version, e) || make_wal(s, e) || settle(s, e))
 		return -1;
 	return tl_store_reap(s, e) < 0 ? -1 : 0;
@@ -329,7 +352,8 @@ open_for_reading(tl_store *s, tl_error *e)
 	if (open_handle(s, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, NULL, e))
 		return -1;
 	if (inspect(s, &version, &first)) {
-		if (writable || sqlite3_errcode(s->db) != SQLITE_CANTOPEN)
+		int code = s->inspected & 255;
+		if (writable || (code != SQLITE_CANTOPEN && code != SQLITE_READONLY))
 			return tl_error_set(e, first.status, "%s", first.text);
 		/* WAL mode wants to write FILE-shm. Without anything in FILE-wal the file alone is the whole database. */
 		wal = tl_format("%s-wal", s->path);
@@ -379,7 +403,7 @@ tl_store_open(const char *path, bool read_only, tl_error *e)
 		free(folder);
 	}
 	if (!bad)
-		bad = read_only ? open_for_reading(s, e) : open_for_writing(s, e);
+		bad = read_only ? open_for_reading(s, e) : open_for_writing(s, there, e);
 	if (bad) {
 		tl_store_close(s);
 		return NULL;

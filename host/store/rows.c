@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static const char *
 system_says(int number)
@@ -19,6 +20,16 @@ system_says(int number)
 	}
 }
 
+/* SQLite does not pass on why a write failed. */
+static bool
+size_limited(int code)
+{
+	struct rlimit limit;
+
+	return (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_TRUNCATE || code == SQLITE_IOERR) && !getrlimit(RLIMIT_FSIZE, &limit)
+		&& limit.rlim_cur != RLIM_INFINITY;
+}
+
 int
 tl_store_fail(tl_store *s, tl_error *e, int code, const char *doing)
 {
@@ -28,8 +39,8 @@ tl_store_fail(tl_store *s, tl_error *e, int code, const char *doing)
 	case SQLITE_FULL:
 		return tl_error_set(e, TL_ENVIRONMENT, "%s: the disk is full, %s was not written; what was there before is as it was. Free some space and run the same command again", s->path, doing);
 	case SQLITE_IOERR:
-		return tl_error_set(e, TL_ENVIRONMENT, "%s: %s was not written or read: %s; what was there before is as it was. Cure that and run the same command again", s->path, doing,
-		                    system ? system : says);
+		return tl_error_set(e, TL_ENVIRONMENT, "%s: %s failed: %s; what was there before is as it was. Cure that and run the same command again", s->path, doing,
+		                    size_limited(code) ? system_says(EFBIG) : system ? system : says);
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 	case SQLITE_PROTOCOL:
