@@ -296,7 +296,7 @@ tl_param_check(const tl_param *row, tl_error *e)
 
 	if (bad || (expression && tl_expression_check(row->value, strlen(row->value), NULL) < 0)) {
 		json_decref(v);
-		return tl_error_set(e, TL_USAGE, "its default \"%.60s\" does not fit its type", row->value);
+		return tl_error_set(e, TL_USAGE, "\"%.60s\" does not fit its type", row->value);
 	}
 	if (!v)
 		return 0;
