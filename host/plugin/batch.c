@@ -52,6 +52,12 @@ tl_step(const tl_ctx *ctx)
 	return model_of(ctx)->step;
 }
 
+bool
+tl_recompute(const tl_ctx *ctx)
+{
+	return model_of(ctx)->recompute;
+}
+
 int64_t
 tl_n_labels(const tl_ctx *ctx)
 {

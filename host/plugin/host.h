@@ -63,6 +63,7 @@ typedef struct tl_model_setup {
 	const tl_dataset *dataset;        /* label texts; may be NULL */
 	tl_tokenizer *tokenizer;          /* may be NULL; a from-scratch encoder's is trained by the layer above */
 	const json_t *dims;               /* verify: {"L": .., "d": ..}; else NULL */
+	bool recompute;                   /* what tl_recompute answers */
 	bool skip_weights;                /* dry run: shapes and counts only */
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;

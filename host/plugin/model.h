@@ -119,7 +119,7 @@ struct tl_model {
 	const tl_tokenizer *tokenizer;
 	char *script_dir;
 	json_t *dims, *resolved;
-	bool skip_weights;
+	bool skip_weights, recompute;
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;
 

@@ -34,7 +34,7 @@ score_split(tl_run *run, int split, tl_split_scores *out)
 
 	tl_split_scores_free(out);
 	tl_split_scores_new(out, s->n, run->d->n_labels, run->d->keep, s->label_offsets, s->labels);
-	snprintf(what, sizeof what, "evaluation of %s in epoch %lld", tl_split_names[split], (long long)run->p.epoch);
+	snprintf(what, sizeof what, "evaluation of %s after epoch %lld", tl_split_names[split], (long long)TL_MIN(run->p.epoch, run->plan.epochs));
 	if (tl_model_fits_itself(run->m))
 		return tl_evaluate_features(run->m, run->pool, run->feed[split].features, what, out, run->e);
 	run->ev.tick = tick;
@@ -175,14 +175,28 @@ keep_weights(tl_run *run)
 	return status;
 }
 
+/* Exchanges the present weights and state with the best epoch's; done twice, everything is as before. */
 static int
-use_best(tl_run *run)
+exchange(tl_run *run)
 {
-	if (!run->best || run->p.best_epoch == 0)
+	char *a = tl_weights_values(run->w), *b = run->best, part[4096];
+	tl_text present = { 0 };
+
+	if (!run->best)
 		return 0;
-	memcpy(tl_weights_values(run->w), run->best, weight_bytes(run));
-	if (run->best_state.n && tl_model_load_state(run->m, run->best_state.s, run->best_state.n) < 0)
+	if (tl_model_save_state(run->m, &present) < 0 || (run->best_state.n && tl_model_load_state(run->m, run->best_state.s, run->best_state.n) < 0)) {
+		tl_text_free(&present);
 		return tl_model_error(run->m, run->e);
+	}
+	tl_text_free(&run->best_state);
+	run->best_state = present;
+	for (size_t at = 0, n; at < weight_bytes(run); at += n) {
+		n = TL_MIN(sizeof part, weight_bytes(run) - at);
+		memcpy(part, a + at, n);
+		memcpy(a + at, b + at, n);
+		memcpy(b + at, part, n);
+	}
+	run->exchanged = !run->exchanged;
 	return 0;
 }
 
@@ -213,21 +227,31 @@ test(tl_run *run)
 	return status;
 }
 
-int
-tl_run_finish(tl_run *run)
+static int
+record_artifacts(tl_run *run)
 {
 	static const char *const files[][2] = { { "weights", "weights.safetensors" }, { "config", "config.json" }, { "tokenizer", "tokenizer.json" }, { "labels", "labels.json" },
 	                                        { "labels", "labels.safetensors" }, { "features", "features.bin" }, { "state", "state.bin" } };
 	char *path;
+
+	if (!run->o->folder)
+		return 0;
+	for (int64_t i = 0; run->plan.keep != TL_KEEP_NONE && i < TL_COUNT(files); i++)
+		if (artifact(run, files[i][0], files[i][1]) < 0)
+			return -1;
+	path = tl_path_join(run->o->folder, "checkpoint.safetensors");
+	unlink(path);
+	free(path);
+	return 0;
+}
+
+/* With the best epoch's weights in place: their scores, and all that is written from them. */
+static int
+with_best(tl_run *run)
+{
 	int status;
 
-	if (run->select >= 0 && !run->p.best_epoch && run->plan.epochs > 0) {
-		tl_run_say(run, "warning", "%s was undefined in every epoch; the last one is used", run->request[run->select].text);
-		run->p.best_epoch = TL_MIN(run->p.epoch, run->plan.epochs);
-	}
-	if (run->plan.keep == TL_KEEP_LAST && keep_weights(run) < 0)
-		return -1;
-	if (use_best(run) < 0 || (run->plan.keep != TL_KEEP_LAST && keep_weights(run) < 0))
+	if (run->plan.keep != TL_KEEP_LAST && keep_weights(run) < 0)
 		return -1;
 	/* A resumed run may no longer have the best epoch's scores: the same weights give the same bits again. */
 	if (run->has_valid && (!run->best_valid.logit || run->best_valid_epoch != run->p.best_epoch)) {
@@ -236,17 +260,29 @@ tl_run_finish(tl_run *run)
 		if (run->p.best_epoch == 0 && (compute(run, &run->best_valid, &run->best_valid, run->n_requests) < 0 || record(run, "valid", 0, run->n_requests) < 0))
 			return -1;
 	}
-	if ((status = test(run)))
-		return status;
-	if (run->o->folder) {
-		for (int64_t i = 0; run->plan.keep != TL_KEEP_NONE && i < TL_COUNT(files); i++)
-			if (artifact(run, files[i][0], files[i][1]) < 0)
-				return -1;
-		path = tl_path_join(run->o->folder, "checkpoint.safetensors");
-		unlink(path);
-		free(path);
+	return test(run);
+}
+
+int
+tl_run_finish(tl_run *run)
+{
+	int status;
+
+	if (run->select >= 0 && !run->p.best_epoch && run->plan.epochs > 0) {
+		tl_run_say(run, "warning", "%s was undefined in every epoch; the last one is used", run->request[run->select].text);
+		run->p.best_epoch = TL_MIN(run->p.epoch, run->plan.epochs);
 	}
-	return tl_run_beat(run, true);
+	if (exchange(run) < 0)
+		return -1;
+	status = with_best(run);
+	/* A checkpoint, and keep = "last", want the last epoch's weights. */
+	if (run->exchanged && (status == TL_INTERRUPTED || run->plan.keep == TL_KEEP_LAST) && exchange(run) < 0)
+		return -1;
+	if (status)
+		return status;
+	if (run->plan.keep == TL_KEEP_LAST && keep_weights(run) < 0)
+		return -1;
+	return record_artifacts(run) < 0 ? -1 : tl_run_beat(run, true);
 }
 
 /* --- modules that fit by themselves ------------------------------------------------------------------------------------------------ */

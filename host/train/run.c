@@ -192,7 +192,7 @@ open_model(tl_run *run)
 {
 	run->pool = tl_pool_new((int)TL_MAX(run->o->threads, 1));
 	run->m = tl_model_new(&(tl_model_setup){
-		.registry = run->registry, .modules = run->modules, .script_dir = run->o->script_dir, .compute = run->plan.compute, .pool = run->pool, .seed = run->seed,
+		.registry = run->registry, .modules = run->modules, .script_dir = run->o->script_dir, .compute = run->plan.compute, .recompute = run->plan.recompute, .pool = run->pool, .seed = run->seed,
 		.n_labels = run->d->n_labels, .statistics = &run->d->statistics, .dataset = run->d, .tokenizer = run->tokenizer, .warn = model_warns, .warn_arg = run,
 	}, run->e);
 	if (!run->m)
@@ -333,8 +333,9 @@ tl_run_checkpoint(tl_run *run)
 {
 	char *path;
 	tl_error e = { 0 };
+	double began = tl_seconds();
 
-	run->last_checkpoint = tl_seconds();
+	run->last_checkpoint = began;
 	run->p.seconds += run->last_checkpoint - run->clock;
 	run->clock = run->last_checkpoint;
 	if (!run->o->folder)
@@ -343,6 +344,7 @@ tl_run_checkpoint(tl_run *run)
 	if (tl_make_dirs(run->o->folder, &e) < 0 ||
 	    tl_checkpoint_write(path, &run->p, run->m, run->opt, run->p.best_epoch ? run->best : NULL, &run->best_state, run->key, &e) < 0)
 		tl_run_say(run, "warning", "no checkpoint was written: %s", e.text);
+	run->checkpoint_seconds = tl_seconds() - began;
 	free(path);
 }
 
@@ -371,7 +373,7 @@ train_epochs(tl_run *run)
 		}
 		if ((status = tl_run_epoch_end(run)))
 			return status == TL_INTERRUPTED ? stop_here(run) : status;
-		if (!run->p.finished && run->p.epoch < run->plan.epochs && tl_seconds() - run->last_checkpoint > 60) {
+		if (!run->p.finished && run->p.epoch < run->plan.epochs && tl_seconds() - run->last_checkpoint > TL_MAX(60, 50 * run->checkpoint_seconds)) {
 			int64_t batch = run->p.batch;
 			run->p.epoch++, run->p.batch = 0;
 			tl_run_checkpoint(run);

@@ -41,11 +41,12 @@ typedef struct tl_run {
 	char *key;                           /* of checkpoints */
 	void *best;                          /* weights of the best epoch, where they are not the present ones */
 	tl_text best_state;
+	bool exchanged;                      /* the best epoch's are in the model, and the last one's here */
 	tl_split_scores valid;               /* of valid_epoch */
 	int64_t valid_epoch;
 	tl_split_scores best_valid;          /* of the best epoch, where best_valid_epoch says so */
 	int64_t best_valid_epoch;
-	double last_beat, last_checkpoint, clock;
+	double last_beat, last_checkpoint, checkpoint_seconds, clock;
 } tl_run;
 
 void tl_run_say(tl_run *run, const char *level, const char *format, ...) TL_PRINTF(3, 4);

@@ -38,6 +38,7 @@ TL_API tl_tensor *tl_label_offsets(tl_ctx *ctx); /* i32 [B + 1] */
 TL_API tl_tensor *tl_label_index(tl_ctx *ctx);   /* i32 [sum |Y|] */
 TL_API bool tl_training(const tl_ctx *ctx);      /* false during evaluation and prediction: modules add no losses then */
 TL_API int64_t tl_step(const tl_ctx *ctx);
+TL_API bool tl_recompute(const tl_ctx *ctx);     /* train.recompute = "layer": an encoder puts each of its layers into a tl_segment */
 TL_API int64_t tl_n_labels(const tl_ctx *ctx);   /* L */
 TL_API int64_t tl_n_documents(const tl_ctx *ctx); /* B of this batch */
 

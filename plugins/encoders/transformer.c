@@ -236,6 +236,29 @@ block(tl_ctx *ctx, const struct transformer *s, int64_t i, tl_tensor *x, tl_tens
 	return tl_layernorm(ctx, h, x, s->norm2_gain[i], s->norm2_bias[i], s->dropout, s->eps);
 }
 
+/* A block whose inside is computed again in the backward pass instead of being kept. */
+struct block_call { const struct transformer *self; int64_t layer; };
+
+static tl_tensor *
+block_again(tl_ctx *ctx, tl_tensor *const *in, int n_in, void *arg)
+{
+	const struct block_call *c = arg;
+
+	(void)n_in;
+	return block(ctx, c->self, c->layer, in[0], in[1]);
+}
+
+static tl_tensor *
+block_segment(tl_ctx *ctx, const struct transformer *self, int64_t layer, tl_tensor *x, tl_tensor *offsets)
+{
+	struct block_call *call = tl_scratch(ctx, sizeof *call);
+
+	if (!call)
+		return NULL;
+	*call = (struct block_call){ self, layer };
+	return tl_segment(ctx, block_again, (tl_tensor *[]){ x, offsets }, 2, call);
+}
+
 static int
 encode(tl_ctx *ctx, void *p, const tl_input *input, unsigned want, tl_encoded *out)
 {
@@ -246,7 +269,7 @@ encode(tl_ctx *ctx, void *p, const tl_input *input, unsigned want, tl_encoded *o
 	if (!layers)
 		return -1;
 	for (int64_t i = 0; i < self->layers; i++)
-		layers[i] = x = block(ctx, self, i, x, input->offsets);
+		layers[i] = x = tl_recompute(ctx) ? block_segment(ctx, self, i, x, input->offsets) : block(ctx, self, i, x, input->offsets);
 	if (want & TL_WANT_CLS || (want & TL_WANT_POOLED && self->pooled != MEAN))
 		cls = tl_gather(ctx, x, tl_ints(ctx, 1, &n, input->host_offsets)); /* [n, d] */
 	out->hidden = x;

@@ -109,6 +109,22 @@ resumed(void)
 		free(folder);
 		log_free(&part);
 	}
+	for (int k = 0; k < 2; k++) { /* between the last epoch and the end, where the best epoch's weights have taken the last one's place */
+		const char *train = k ? TRAIN ", 'keep': 'last'" : TRAIN;
+		world_log part = { .stop_results = 9 }, all = { 0 };
+		char *folder = fresh(k ? "resume-last" : "resume-best"), *other = fresh(k ? "whole-last" : "whole-best");
+		int status;
+		world_run(&all, dir, TRANSFORMER ", " CLASSIFIER, train, METRICS, 6, 1, other, false, &s, &e);
+		status = world_run(&part, dir, TRANSFORMER ", " CLASSIFIER, train, METRICS, 6, 1, folder, false, &t, &e);
+		ok(status == TL_INTERRUPTED && part.n_test == 0, "interrupted in the evaluation of test");
+		part.stop_results = 0;
+		status = world_run(&part, dir, TRANSFORMER ", " CLASSIFIER, train, METRICS, 6, 1, folder, true, &t, &e);
+		ok(status == 0 && log_same(&all, &part) && !strcmp(s.weights_sha256, t.weights_sha256), "and resumed: the bits of an uninterrupted run, keep = %s%s%s", k ? "last" : "best", status ? ": " : "", status ? e.text : "");
+		free(folder);
+		free(other);
+		log_free(&part);
+		log_free(&all);
+	}
 	{
 		world_log part = { .stop_after = 4 };
 		char *folder = fresh("resume-other");

@@ -64,6 +64,7 @@ typedef struct world_log {
 	char predictions[2][65];        /* hashes of valid's and test's logits */
 	int64_t n_valid, n_test, last_step;
 	int64_t stop_after;             /* optimizer steps until `interrupted` says yes; 0: never */
+	int64_t stop_results;           /* the same, in validation results */
 	int stop_epoch;                 /* the epoch after which on_epoch says stop */
 	double first_loss, last_loss, p1;
 	float *test_logits;             /* [n, L] */
@@ -125,7 +126,7 @@ log_interrupted(void *arg)
 {
 	world_log *l = arg;
 
-	return l->stop_after && l->last_step >= l->stop_after;
+	return (l->stop_after && l->last_step >= l->stop_after) || (l->stop_results && l->n_valid >= l->stop_results);
 }
 
 static int
