@@ -1,7 +1,7 @@
 /*
  * ops.test.c - every row of ops.def: gradients against finite differences, float against double, the same bits with any number of threads,
  * gradients that add up, inputs that are missing or do not fit. The cases are in cases.h.
- * usage: ops.test [OP...]      only these ops
+ * usage: ops.test [--float] [OP...]      only these ops; --float: only the comparison of float with double
  */
 #include "cases.h"
 #include "tap.h"
@@ -409,6 +409,8 @@ enum { GRADIENTS, FLOATS, THREADS, ADDS_UP, SHARES, TYPES, CHECKS };
 static const char *const check_names[CHECKS] = { "gradients agree with finite differences", "float agrees with double", "the same bits with 1, 2, 3, 8 and 16 threads",
 	"gradients of two calls add up", "one tensor as two inputs, one variable alone", "NULL gives NULL, a wrong type a sentence" };
 
+static bool float_only;
+
 static void
 check_op(const char *op, const char *signature, tl_ctx *f64, tl_ctx **f32)
 {
@@ -427,7 +429,7 @@ check_op(const char *op, const char *signature, tl_ctx *f64, tl_ctx **f32)
 		r = trial_of(t, f64, in);
 		empty += in[0].count == 0;
 		single += in[0].count == 1;
-		for (int k = 0; k < CHECKS; k++) {
+		for (int k = float_only ? FLOATS : 0; k < (float_only ? FLOATS + 1 : CHECKS); k++) {
 			bool fine = !good[k] || (k == GRADIENTS ? gradients(r) : k == FLOATS ? float_agrees(r, f32[0]) : k == THREADS ? same_bits(r, f32) :
 			                         k == ADDS_UP ? adds_up(r) : k == SHARES ? shares(r) : missing_and_mistyped(r, signature));
 			if (!fine) {
@@ -439,7 +441,7 @@ check_op(const char *op, const char *signature, tl_ctx *f64, tl_ctx **f32)
 			free_input(&in[i]);
 	}
 	ok(n && empty && single, "%s: has cases, one of size 0 and one of size 1 among them", op);
-	for (int k = 0; n && k < CHECKS; k++) {
+	for (int k = float_only ? FLOATS : 0; n && k < (float_only ? FLOATS + 1 : CHECKS); k++) {
 		ok(good[k], "%s: %s", op, check_names[k]);
 		if (said[k])
 			printf("# %s\n", said[k]);
@@ -499,6 +501,8 @@ main(int argc, char **argv)
 	tl_pool *pool[POOLS];
 	tl_ctx *f32[POOLS], *f64;
 
+	if (argc > 1 && !strcmp(argv[1], "--float"))
+		float_only = true, argc--, argv++;
 	for (int p = 0; p < POOLS; p++) {
 		pool[p] = tl_pool_new(pool_sizes[p]);
 		f32[p] = tl_ctx_new(TL_F32, pool[p], NULL);
@@ -510,7 +514,8 @@ main(int argc, char **argv)
 		if (!ok(call_of(rows[i].op) != NULL, "%s: the row of ops.def is known to cases.h", rows[i].op))
 			continue;
 		check_op(rows[i].op, rows[i].signature, f64, f32);
-		check_refusals(rows[i].op, f64);
+		if (!float_only)
+			check_refusals(rows[i].op, f64);
 	}
 	for (int i = 0; argc == 1 && i < TL_COUNT(cases); i++)
 		if (!call_of(cases[i].op))
