@@ -93,6 +93,8 @@ rescore(struct work *w, int64_t run, tl_error *e)
 
 	if (!bad && !st.st)
 		bad = tl_error_set(e, TL_ENVIRONMENT, "run %lld: the label statistics of its training split are not stored, so nothing can be computed; run its script again with --force", (long long)run);
+	for (int i = 0; i < w->n && !bad; i++)
+		tl_metric_bind(&w->request[i], st.propensity_a, st.propensity_b);
 	if (!bad)
 		bad = tl_store_scores(w->s, run, "valid", &valid, e) < 0;
 	for (int i = 0; i < 3 && !bad; i++) {

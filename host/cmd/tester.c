@@ -12,6 +12,7 @@ struct side_metric {          /* one metric over the runs of one side */
 	int64_t n_present;
 	tl_metric_rows evaluator; /* of the last run: turns sums into values */
 	tl_metric_request request;
+	char *signature;          /* when it was measured; NULL: not known */
 	char *why;                /* cannot be tested */
 };
 
@@ -66,6 +67,7 @@ free_side(struct side *x)
 		free(x->metric[m].total);
 		free(x->metric[m].present);
 		free(x->metric[m].why);
+		free(x->metric[m].signature);
 		tl_metric_rows_free(&x->metric[m].evaluator);
 		tl_metric_request_free(&x->metric[m].request);
 	}
@@ -132,6 +134,9 @@ add_run(struct side_metric *m, const tl_scores *test, const tl_scores *valid, co
 	tl_metric_rows r = { 0 };
 	int status;
 
+	tl_metric_bind(&m->request, st->propensity_a, st->propensity_b);
+	if (!m->why && m->signature && strcmp(m->signature, m->request.signature))
+		m->why = tl_format("defined otherwise when it was measured (%s; now %s)", m->signature, m->request.signature);
 	if (m->why)
 		return;
 	status = tl_metrics_rows(&r, test, valid, st->st, st->propensity_a, st->propensity_b, &m->request, &here);
@@ -236,8 +241,7 @@ make_side(tl_tester *t, const char *key, int n_runs, const int64_t *run, int n, 
 		tl_error here = { 0 };
 		if (tl_metric_parse(&x->metric[m].request, t->registry, text, &here))
 			x->metric[m].why = tl_strdup(here.text);
-		else if (metric[m].signature && *metric[m].signature && strcmp(metric[m].signature, x->metric[m].request.signature))
-			x->metric[m].why = tl_format("defined otherwise when it was measured (%s; now %s)", metric[m].signature, x->metric[m].request.signature);
+		x->metric[m].signature = metric[m].signature && *metric[m].signature ? tl_strdup(metric[m].signature) : NULL;
 		free(text);
 	}
 	for (int i = 0; i < n_runs; i++)

@@ -73,11 +73,49 @@ threshold_text(const tl_metric_request *q, char out[32])
 	return out;
 }
 
-/* The canonical text and the signature: %k and %t of the plugin's row filled in. */
+/* The signature: %k, %t and %a of the plugin's row filled in. */
+static char *
+spell_signature(const tl_metric_request *q, const char *propensities)
+{
+	tl_text signature = { 0 };
+	char number[32];
+	const char *t = threshold_text(q, number);
+
+	for (const char *s = q->metric->signature ? q->metric->signature : q->metric->name; *s; s++) {
+		if (s[0] == '%' && s[1] == 'k')
+			tl_text_add(&signature, "%lld", (long long)q->k);
+		else if (s[0] == '%' && s[1] == 'a')
+			tl_text_add(&signature, "%s", propensities);
+		else if (s[0] == '%' && s[1] == 't')
+			tl_text_add(&signature, q->threshold == TL_THRESHOLD_FIXED ? "%s" : "tuned on valid for %s", t);
+		else {
+			tl_text_bytes(&signature, s, 1);
+			continue;
+		}
+		s++;
+	}
+	return signature.s;
+}
+
+void
+tl_metric_bind(tl_metric_request *q, double a, double b)
+{
+	char first[32], second[32], *both;
+
+	if (!q->metric || !q->metric->takes_propensity)
+		return;
+	number_text(a, first);
+	number_text(b, second);
+	both = tl_format("A=%s,B=%s", first, second);
+	free(q->signature);
+	q->signature = spell_signature(q, both);
+	free(both);
+}
+
 static void
 spell(tl_metric_request *q)
 {
-	tl_text text = { 0 }, signature = { 0 };
+	tl_text text = { 0 };
 	char number[32];
 	const char *t = threshold_text(q, number);
 
@@ -88,19 +126,8 @@ spell(tl_metric_request *q)
 		tl_text_add(&text, ":threshold=%s", t);
 	if (*q->group)
 		tl_text_add(&text, ":group=%s", q->group);
-	for (const char *s = q->metric->signature ? q->metric->signature : q->metric->name; *s; s++) {
-		if (s[0] == '%' && s[1] == 'k')
-			tl_text_add(&signature, "%lld", (long long)q->k);
-		else if (s[0] == '%' && s[1] == 't')
-			tl_text_add(&signature, q->threshold == TL_THRESHOLD_FIXED ? "%s" : "tuned on valid for %s", t);
-		else {
-			tl_text_bytes(&signature, s, 1);
-			continue;
-		}
-		s++;
-	}
 	q->text = text.s;
-	q->signature = signature.s;
+	q->signature = spell_signature(q, "A,B");
 }
 
 int

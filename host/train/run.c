@@ -99,6 +99,7 @@ check_requests(tl_run *run)
 
 	for (int i = 0; i < run->n_requests; i++) {
 		const tl_metric_request *q = &run->request[i];
+		tl_metric_bind(&run->request[i], run->d->propensity_a, run->d->propensity_b);
 		if (q->threshold != TL_THRESHOLD_FIXED && !run->has_valid)
 			return tl_error_set(run->e, TL_USAGE, "metric %s: its threshold is tuned on the validation split, and the dataset has none; give tl.dataset valid = 0.1, or use the threshold 0.5", q->text);
 		if (sparse && q->metric->needs_all_scores)

@@ -185,7 +185,7 @@ typedef struct tl_evaluation {
 typedef struct tl_metric {
 	const char *name;          /* "p", "ndcg", "micro_f1" */
 	bool takes_k, takes_threshold, takes_propensity, takes_train, needs_all_scores, higher_is_better;
-	const char *signature;     /* "ndcg@%k|log2|min(k,|Y|)|ties:index|v1"; %k and %t (threshold) are filled in */
+	const char *signature;     /* "ndcg@%k|log2|min(k,|Y|)|ties:index|v1"; %k, %t (threshold) and %a (A and B of the propensities) are filled in */
 	const char *doc;
 	/* A metric that is a function of sums over documents: width(L) accumulators, what one document adds to them (documents without labels
 	 * are never passed), and the value from the sums. Paired tests shuffle documents through this form. */

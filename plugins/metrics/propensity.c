@@ -96,11 +96,11 @@ ratio(const tl_evaluation *e, int64_t k, int64_t n_evaluated, const double *sums
 }
 
 static const tl_metric rows[] = {
-	{ .name = "psp", .takes_k = true, .takes_propensity = true, .higher_is_better = true, .signature = "psp@%k|1/p|ratio of means to the best attainable|ties:index|v1",
+	{ .name = "psp", .takes_k = true, .takes_propensity = true, .higher_is_better = true, .signature = "psp@%k|1/p(%a)|ratio of means to the best attainable|ties:index|v1",
 	  .doc = "propensity-scored precision, divided by the best attainable", .width = two, .add = add_psp, .finish = ratio },
-	{ .name = "psndcg", .takes_k = true, .takes_propensity = true, .higher_is_better = true, .signature = "psndcg@%k|1/p|log2|min(k,|Y|)|ratio of means to the best attainable|ties:index|v1",
+	{ .name = "psndcg", .takes_k = true, .takes_propensity = true, .higher_is_better = true, .signature = "psndcg@%k|1/p(%a)|log2|min(k,|Y|)|ratio of means to the best attainable|ties:index|v1",
 	  .doc = "propensity-scored nDCG, divided by the best attainable", .width = two, .add = add_psndcg, .finish = ratio },
-	{ .name = "psp_raw", .takes_k = true, .takes_propensity = true, .higher_is_better = true, .signature = "psp_raw@%k|1/p|not divided|ties:index|v1",
+	{ .name = "psp_raw", .takes_k = true, .takes_propensity = true, .higher_is_better = true, .signature = "psp_raw@%k|1/p(%a)|not divided|ties:index|v1",
 	  .doc = "propensity-scored precision, not divided by anything", .width = tl_one_sum, .add = add_raw, .finish = tl_mean_of_sum },
 	{ 0 }
 };

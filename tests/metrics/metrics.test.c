@@ -93,7 +93,7 @@ names(void)
 		{ "micro_f1:threshold=0.50", "micro_f1", "score>0.5|" },
 		{ "micro_f1:group=tail:threshold=0.3", "micro_f1:threshold=0.3:group=tail", "score>0.3|" },
 		{ "macro_f1:threshold=label_f1", "macro_f1:threshold=label_f1", "score>tuned on valid for label_f1|" },
-		{ "psp@1:group=q4.3", "psp@1:group=q4.3", "psp@1|" },
+		{ "psp@1:group=q4.3", "psp@1:group=q4.3", "psp@1|1/p(A,B)|" },
 	};
 	static const struct { const char *text, *words; } bad[] = {
 		{ "ndgc@5", "ndgc: no such metric; did you mean ndcg" },
@@ -122,6 +122,15 @@ names(void)
 		ok(!got && tl_streq(q.text, good[i].canonical) && strstr(q.signature, good[i].signature), "%s is %s %s", good[i].text, good[i].canonical, e.text);
 		if (!got)
 			tl_metric_request_free(&q);
+	}
+	{
+		tl_metric_request q;
+		tl_error e = { 0 };
+		tl_metric_parse(&q, registry, "psndcg@3", &e);
+		tl_metric_bind(&q, 0.5, 0.4);
+		tl_metric_bind(&q, 0.6, 2.6);
+		ok(tl_streq(q.signature, "psndcg@3|1/p(A=0.6,B=2.6)|log2|min(k,|Y|)|ratio of means to the best attainable|ties:index|v1"), "the signature says which propensities: %s", q.signature);
+		tl_metric_request_free(&q);
 	}
 	for (int i = 0; i < TL_COUNT(bad); i++) {
 		tl_metric_request q;
