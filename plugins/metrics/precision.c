@@ -26,7 +26,17 @@ hits(const tl_evaluation *e, int64_t document, int64_t k)
 static void
 add_p(const tl_evaluation *e, int64_t document, int64_t k, double *sums)
 {
-	sums[0] += (double)hits(e, document, k) / (double)k;
+	sums[0] += (double)hits(e, document, k); /* whole numbers, divided once: 0.4545 stays 0.4545 */
+}
+
+static int
+finish_p(const tl_evaluation *e, int64_t k, int64_t n_evaluated, const double *sums, double *value)
+{
+	(void)e;
+	if (!n_evaluated)
+		return 1;
+	*value = sums[0] / ((double)k * (double)n_evaluated);
+	return 0;
 }
 
 static void
@@ -43,7 +53,7 @@ add_f1(const tl_evaluation *e, int64_t document, int64_t k, double *sums)
 
 static const tl_metric rows[] = {
 	{ .name = "p", .takes_k = true, .higher_is_better = true, .signature = "p@%k|hits/k|ties:index|v1", .doc = "share of the k best labels that are right", .width = tl_one_sum, .add = add_p,
-	  .finish = tl_mean_of_sum },
+	  .finish = finish_p },
 	{ .name = "r", .takes_k = true, .higher_is_better = true, .signature = "r@%k|hits/|Y||ties:index|v1", .doc = "share of the document's labels among the k best", .width = tl_one_sum, .add = add_r,
 	  .finish = tl_mean_of_sum },
 	{ .name = "f1", .takes_k = true, .higher_is_better = true, .signature = "f1@%k|2hits/(k+|Y|)|ties:index|v1", .doc = "mean over documents of F1 of the k best labels", .width = tl_one_sum,
