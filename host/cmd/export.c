@@ -6,14 +6,12 @@
 static int
 run(const tl_args *a, tl_error *e)
 {
-	tl_registry *registry;
-	tl_trained *t = tl_cmd_trained(a, &registry, e);
-	int status = t ? tl_trained_export(t, a->operand[0], e) : -1;
+	tl_used u;
+	int status = tl_used_open(&u, a, e) < 0 ? -1 : tl_trained_export(u.trained, a->operand[0], e);
 
 	if (!status)
 		tl_note("%s: written", a->operand[0]);
-	tl_trained_close(t);
-	tl_registry_free(registry);
+	tl_used_free(&u);
 	return status;
 }
 

@@ -137,7 +137,7 @@ run(const tl_args *a, tl_error *e)
 {
 	struct predictor p = { .threshold = 0.5, .top = tl_arg_int(a, "--top", 0, e), .all = tl_arg_flag(a, "--all") };
 	const char *input = tl_arg_value(a, "--input", NULL), *threshold = tl_arg_value(a, "--threshold", NULL);
-	tl_registry *registry = NULL;
+	tl_used u;
 	char *end;
 	int status = -1;
 
@@ -154,12 +154,12 @@ run(const tl_args *a, tl_error *e)
 		tl_error_set(e, TL_USAGE, "--input FILE is missing; - reads standard input");
 	if (e->status)
 		return -1;
-	if ((p.t = tl_cmd_trained(a, &registry, e))) {
+	if (!tl_used_open(&u, a, e)) {
+		p.t = u.trained;
 		p.d = tl_trained_dataset(p.t);
 		status = predict(&p, input, e);
 	}
-	tl_trained_close(p.t);
-	tl_registry_free(registry);
+	tl_used_free(&u);
 	return status;
 }
 

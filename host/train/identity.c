@@ -115,18 +115,11 @@ weights_hashes(struct parts *p, json_t *params, const char *instance, const char
 }
 
 static int
-add_plugin(struct parts *p, const json_t *config, const tl_candidate *c, const char *kind, const char *name, tl_error *e)
+add_plugin(struct parts *p, const tl_candidate *c, const char *kind, const char *name, tl_error *e)
 {
 	char *key = tl_format("%s/%s", kind, name);
-	const char *text = tl_json_string(json_object_get(config, "lua_modules"), name, NULL), *hash = NULL;
-	char hex[65];
+	const char *hash = tl_plugin_hash(c, e); /* of a module in Lua: its text's */
 
-	if (text) { /* a module in Lua is its text */
-		tl_sha_of(text, strlen(text), hex);
-		hash = hex;
-	} else {
-		hash = tl_plugin_hash(c, e);
-	}
 	if (hash)
 		json_object_set_new(p->plugins, key, json_string(hash));
 	free(key);
@@ -134,7 +127,7 @@ add_plugin(struct parts *p, const json_t *config, const tl_candidate *c, const c
 }
 
 static int
-add_module(struct parts *p, const json_t *config, const json_t *module, tl_registry *r, const char *script_dir, tl_error *e)
+add_module(struct parts *p, const json_t *module, tl_registry *r, const char *script_dir, tl_error *e)
 {
 	const tl_candidate *c;
 	tl_module_words words;
@@ -156,7 +149,7 @@ add_module(struct parts *p, const json_t *config, const json_t *module, tl_regis
 		p->needs_seed |= c->plugin->module->needs_seed;
 	}
 	if (!bad)
-		bad = weights_hashes(p, resolved, words.name, script_dir, e) < 0 || add_plugin(p, config, c, words.kind, words.plugin, e) < 0;
+		bad = weights_hashes(p, resolved, words.name, script_dir, e) < 0 || add_plugin(p, c, words.kind, words.plugin, e) < 0;
 	if (!bad)
 		json_array_append_new(p->modules, json_pack("{ss ss ss sO}", "kind", words.kind, "plugin", words.plugin, "name", words.name, "params", resolved));
 	json_decref(resolved);
@@ -223,10 +216,10 @@ tl_run_identity(const json_t *config, tl_registry *r, const tl_dataset *d, const
 	json_t *all = NULL, *module;
 	size_t i;
 	char *text;
-	int bad = !c || add_plugin(&p, config, c, "reader", reader, e) < 0;
+	int bad = !c || add_plugin(&p, c, "reader", reader, e) < 0;
 
 	json_array_foreach(json_object_get(config, "model"), i, module)
-		bad = bad || add_module(&p, config, module, r, script_dir, e) < 0;
+		bad = bad || add_module(&p, module, r, script_dir, e) < 0;
 	if (!bad && !p.scores)
 		bad = tl_no_logits(e) < 0;
 	if (!bad) {

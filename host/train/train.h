@@ -82,8 +82,7 @@ typedef struct tl_run_summary {
 #define TL_NUMERIC_VERSION 1
 /* The dataset of a run, opened as tl_run_train does it. limit_docs: 0, or a bound on the training split (tl.dataset's `limit` where smaller). */
 tl_dataset *tl_run_dataset(const json_t *config, tl_registry *r, const char *script_dir, int64_t limit_docs, tl_error *e);
-/* config: {"data": {...}, "model": [...], "train": {...}, "metrics": [...], "seed": n}; missing keys of `train` get their defaults. Optional:
- * "lua_modules": {plugin name: text}. Returns 0, -1 (e), or TL_INTERRUPTED (a checkpoint in o->folder lets it go on).
+/* config: {"data": {...}, "model": [...], "train": {...}, "metrics": [...], "seed": n}; missing keys of `train` get their defaults. Returns 0, -1 (e), or TL_INTERRUPTED (a checkpoint in o->folder lets it go on).
  * Curves: step from 1; "loss.total", "loss.INSTANCE[.PART]", "lr", "grad_norm". A resumed run records steps after its checkpoint again where
  * it had died later: same step, same name, same value. */
 int tl_run_train(const json_t *config, tl_registry *r, const tl_run_options *o, const tl_recorder *rec, tl_run_summary *summary, tl_error *e);

@@ -120,8 +120,6 @@ tl_trained_write(const char *folder, const json_t *config, tl_model *m, const tl
 		goto end;
 	all = json_pack("{si ss so sO sI sb}", "format", 1, "program", "tagloom " TL_VERSION, "model", modules, "data", json_object_get(config, "data"), "seed",
 	                (json_int_t)tl_json_int(config, "seed", 0), "tfidf", tfidf != NULL);
-	if (json_object_get(config, "lua_modules"))
-		json_object_set(all, "lua_modules", json_object_get(config, "lua_modules"));
 	status = write_json(folder, "config.json", all, e);
 	json_decref(all);
 	if (!status && tl_model_save_state(m, &state) < 0)

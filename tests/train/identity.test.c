@@ -105,7 +105,6 @@ main(void)
 	compare(dir, model, "'epochs': 3, 'lr': 0.01, 'select': 'p@1'", seed, base, false, "another selection");
 	compare(dir, "{'kind': 'encoder', 'plugin': 'cnn', 'params': {'dim': 13, 'vocab': 120}}, {'plugin': 'classifier'}", train, seed, base, false, "another parameter");
 	compare(dir, "{'kind': 'encoder', 'plugin': 'cnn', 'params': {'dim': 12, 'vocab': 120}}, {'plugin': 'classifier', 'name': 'head'}", train, seed, base, false, "another name (it keys random streams)");
-	compare(dir, model, train, ", 'seed': 1, 'lua_modules': {'classifier': 'x = 1'}", base, false, "a module written in Lua");
 	world_split(other, "test", 29, 3);
 	compare(other, model, train, seed, base, false, "a document less");
 
