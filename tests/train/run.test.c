@@ -40,6 +40,20 @@ same_bits(void)
 	}
 }
 
+/* Layers computed again in the backward pass instead of being kept: the same masks, the same bits. */
+static void
+recomputed(void)
+{
+	world_log a = { 0 }, b = { 0 };
+	tl_error e;
+
+	world_run(&a, dir, TRANSFORMER ", " CLASSIFIER, TRAIN, METRICS, 1, 2, NULL, false, NULL, &e);
+	world_run(&b, dir, TRANSFORMER ", " CLASSIFIER, TRAIN ", 'recompute': 'layer'", METRICS, 1, 2, NULL, false, NULL, &e);
+	ok(a.n_test == 3 && log_same(&a, &b), "recompute = layer changes no bit%s", e.text);
+	log_free(&a);
+	log_free(&b);
+}
+
 static void
 another_seed(void)
 {
@@ -270,6 +284,7 @@ main(void)
 		setenv("TAGLOOM_PLUGIN_PATH", tl_path_join(getenv("BUILD"), "build/plugins"), 1);
 	dir = world_make("world", true);
 	same_bits();
+	recomputed();
 	another_seed();
 	nothing_else_moves();
 	resumed();
