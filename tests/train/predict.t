@@ -17,7 +17,7 @@ printf 'cats\tthe cat\tsmall\ndogs\nbirds\nfish\n' >data/labels.txt
 cat >s.lua <<'LUA'
 local tl = require "tagloom"
 return tl.experiment { name = "small", data = tl.dataset { path = "data", max_length = 32 }, metrics = { "p@1" }, seeds = { 1 },
-  train = { epochs = 6, batch = 8, lr = 5e-3, select = "p@1" },
+  train = { epochs = 12, batch = 8, lr = 1e-2, select = "p@1" },
   model = { tl.encoder.cnn { dim = 16, filters = 8, vocab = 200, dropout = 0 }, tl.label.classifier { lr = 2e-2 } },
   arms = { { "cnn", {} },
     { "bert", { model = { tl.encoder.transformer { dim = 16, layers = 1, heads = 2, ffn = 32, vocab = 200, max_positions = 40, pooled = "mean" }, tl.label.classifier { lr = 2e-2 } } } },
@@ -28,7 +28,7 @@ ok $? "three arms are trained"
 run_of() { tagloom sql --db r.db --format csv "SELECT arm_run.run_id FROM arm JOIN arm_run ON arm_run.arm_id = arm.id WHERE arm.name = '$1'" | tail -1 | tr -d '\r'; }
 cnn=$(run_of cnn) bert=$(run_of bert) linear=$(run_of linear)
 mv data moved
-printf '{"id": "x", "text": "cats word1 cats word2 cats"}\n\n{"text": "nothing known"}\n{"id": 7, "text": "dogs word3 fish dogs fish"}\n' >in.jsonl
+printf '{"id": "x", "text": "cats word1 cats word2 cats"}\n\n{"text": "nothing known"}\n{"id": 7, "text": "dogs fish dogs fish dogs word3 fish"}\n' >in.jsonl
 for run in $cnn $bert $linear; do
 	tagloom predict --db r.db --run "$run" --input in.jsonl >p 2>e
 	ok $? "predict --run $run"
