@@ -105,9 +105,56 @@ not_a_number(void)
 	ok(isnan(c[0]) && isnan(c[1]) && c[2] == 0 && c[3] == 0, "0 times NaN is NaN in a product");
 }
 
+/* linear in float, forward and backward, against double: where its tiles share a packed factor, and where not. */
+static void
+linear(int64_t n, int64_t in, int64_t out, int act)
+{
+	int64_t xd[] = { n, in }, wd[] = { out, in };
+	double *x = malloc((size_t)(n * in) * 8), *w = malloc((size_t)(out * in) * 8), *b = malloc((size_t)out * 8), worst = 0;
+	double *y[2], *g[2][3];
+	int64_t count[3] = { n * in, out * in, out };
+
+	for (int64_t i = 0; i < n * in; i++)
+		x[i] = (float)tl_random_normal(&stream);
+	for (int64_t i = 0; i < out * in; i++)
+		w[i] = (float)(tl_random_normal(&stream) / sqrt((double)in));
+	for (int64_t i = 0; i < out; i++)
+		b[i] = (float)tl_random_normal(&stream);
+	for (int k = 0; k < 2; k++) {
+		tl_ctx *ctx = tl_ctx_new(k ? TL_F64 : TL_F32, pool, NULL);
+		tl_tensor *v[3], *r;
+		tl_ctx_begin(ctx, 1, 1, true, true);
+		v[0] = tl_variable(ctx, 2, xd, x);
+		v[1] = tl_variable(ctx, 2, wd, w);
+		v[2] = tl_variable(ctx, 1, &out, b);
+		r = tl_linear(ctx, v[0], v[1], v[2], act);
+		y[k] = malloc((size_t)(n * out) * 8);
+		tl_get_reals(ctx, r, y[k]);
+		tl_backward(ctx, tl_sum(ctx, tl_mul(ctx, r, r)));
+		for (int i = 0; i < 3; i++) {
+			g[k][i] = malloc((size_t)count[i] * 8);
+			tl_get_reals(ctx, tl_gradient(ctx, v[i]), g[k][i]);
+		}
+		if (tl_status(ctx))
+			worst = INFINITY;
+		tl_ctx_free(ctx);
+	}
+	for (int64_t i = 0; i < n * out; i++)
+		worst = fmax(worst, fabs(y[0][i] - y[1][i]));
+	for (int i = 0; i < 3; i++)
+		for (int64_t k = 0; k < count[i]; k++)
+			worst = fmax(worst, fabs(g[0][i][k] - g[1][i][k]) / sqrt((double)(n + out)));
+	ok(worst < 2e-5, "linear %lld x %lld -> %lld, activation %d, %s: float and double differ by %.1g", (long long)n, (long long)in, (long long)out, act, tl_isa(), worst);
+	for (int k = 0; k < 2; k++)
+		free(y[k]), free(g[k][0]), free(g[k][1]), free(g[k][2]);
+	free(x), free(w), free(b);
+}
+
 int
 main(void)
 {
+	int level = tl_isa_level();
+
 	printf("# %s, %s\n", tl_gemm_library(), tl_isa());
 	pool = tl_pool_new(3);
 	against_definition("one tile", tl_gemm1_f32, tl_gemm1_f64);
@@ -127,6 +174,14 @@ main(void)
 	same_bits(1, 0, 54, 384, 3500);
 	same_bits(0, 0, 257, 401, 129);
 	not_a_number();
+	for (int isa = level; isa >= TL_ISA_PLAIN; isa--) {
+		tl_isa_lower(isa);
+		linear(301, 67, 400, TL_GELU);
+		linear(48, 31, 33, TL_NONE);
+		linear(145, 770, 97, TL_TANH);
+		linear(11, 12, 7, TL_RELU);
+	}
+	tl_isa_lower(level);
 	tl_pool_free(pool);
 	return done();
 }
