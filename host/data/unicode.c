@@ -58,7 +58,7 @@ from_library(uint32_t c, bool compat, uint32_t *out)
 static void
 learn_pairs(void)
 {
-	static uint32_t list[2048][4]; /* composite, decomposition (of two to three characters; none is longer) */
+	static uint32_t list[2048];
 	int n = 0;
 
 	for (uint32_t c = 0xC0; c < 0x30000; c++) {
@@ -74,24 +74,26 @@ learn_pairs(void)
 		if (k < 2 || tl_unicode_class(d[0]) || n == TL_COUNT(list))
 			continue;
 		if (k == 2) {
-			*pair_slot(d[0], d[1]) = c;
+			uint32_t *slot = pair_slot(d[0], d[1]);
+			*slot = *slot ? *slot : c; /* a later one with the same parts is another name of the first */
 			continue;
 		}
 		/* Three or four: remembered until the shorter composites are known. */
-		list[n][0] = c;
-		n++;
+		list[n++] = c;
 	}
 	for (int length = 3; length <= 4; length++)
 		for (int i = 0; i < n; i++) {
 			uint32_t d[TL_U_LONGEST], head;
-			int k = tl_unicode_decompose(list[i][0], false, d);
+			int k = tl_unicode_decompose(list[i], false, d);
 			if (k != length)
 				continue;
 			head = d[0];
 			for (int j = 1; j < k - 1 && head; j++)
 				head = tl_unicode_compose(head, d[j]);
-			if (head)
-				*pair_slot(head, d[k - 1]) = list[i][0];
+			if (head) {
+				uint32_t *slot = pair_slot(head, d[k - 1]);
+				*slot = *slot ? *slot : list[i];
+			}
 		}
 }
 
