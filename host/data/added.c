@@ -36,8 +36,8 @@ insert(tl_trie *t, const unsigned char *s, size_t n, const tl_added *added, int6
 {
 	int32_t at = 0;
 
-	if (!n)
-		return tl_error_set(e, TL_ENVIRONMENT, "%s: nothing is left of the added token \"%.60s\" after normalisation; set its \"normalized\" to false", what, added[number].content);
+	if (!n) /* nothing is left of it after normalisation: it is never found */
+		return 0;
 	for (size_t i = 0; i < n; i++) {
 		int32_t next = child_of(t, at, s[i]);
 		at = next ? next : grow(t, at, s[i]);
@@ -156,7 +156,8 @@ tl_trie_cut(const tl_trie *t, const tl_added *added, const unsigned char *s, siz
 			stop = blanks_behind(s, stop, end);
 		if (written < start)
 			tl_pieces_add(out, written, start - written, -1);
-		tl_pieces_add(out, start, stop - start, x->id);
+		if (start < stop) /* else all of it was taken with the blanks of the one before */
+			tl_pieces_add(out, start, stop - start, x->id);
 		written = stop;
 	}
 	if (written != end)

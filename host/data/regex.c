@@ -20,7 +20,10 @@ struct tl_regex {
 	size_t n;
 };
 
-#define WORD_SET "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24B6}-\\x{24E9}\\x{1F130}-\\x{1F149}\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}"
+#define CLASS_SET "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24B6}-\\x{24E9}\\x{1F130}-\\x{1F149}\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}"
+
+/* Outside of classes the reference also takes the fractions and superscripts of Latin-1 for letters of words. */
+#define WORD_SET "\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}" CLASS_SET
 
 struct reading { const char *p; size_t n, i; tl_text out; const char *what; tl_error *e; };
 
@@ -28,6 +31,19 @@ static int
 refuse(struct reading *r, const char *construct)
 {
 	return tl_error_set(r->e, TL_ENVIRONMENT, "%s: the pattern \"%.*s\" has %s at %zu, which is not supported; rewrite it without", r->what, (int)TL_MIN(r->n, 200), r->p, construct, r->i);
+}
+
+/* \p{...}, \x{...}: as it is; i stays before the last character of it. */
+static void
+braced(struct reading *r, const char *text)
+{
+	const char *end = r->i + 1 < r->n && r->p[r->i + 1] == '{' ? memchr(r->p + r->i, '}', r->n - r->i) : NULL;
+
+	tl_text_bytes(&r->out, text, 2);
+	if (end) {
+		tl_text_bytes(&r->out, r->p + r->i + 1, (size_t)(end - r->p) - r->i);
+		r->i = (size_t)(end - r->p);
+	}
 }
 
 /* \... outside or inside a class; i is behind the backslash. */
@@ -38,7 +54,10 @@ escape(struct reading *r, bool in_class)
 
 	switch (c) {
 	case 'w':
-		tl_text_add(&r->out, in_class ? "%s" : "[%s]", WORD_SET);
+		if (in_class)
+			tl_text_add(&r->out, "%s", CLASS_SET);
+		else
+			tl_text_add(&r->out, "[%s]", WORD_SET);
 		break;
 	case 'W':
 		if (in_class)
@@ -69,13 +88,13 @@ escape(struct reading *r, bool in_class)
 	case 'x':
 		if (r->n - r->i > 2 && r->p[r->i + 1] >= '8' && r->p[r->i + 1] != '{')
 			return refuse(r, "a single byte (\\x80 and above)");
-		tl_text_bytes(&r->out, text, 2);
+		braced(r, text);
 		break;
 	case 'p':
 	case 'P':
 		if (r->n - r->i < 3 || r->p[r->i + 1] != '{')
 			return refuse(r, "\\p without {...}");
-		tl_text_bytes(&r->out, text, 2);
+		braced(r, text);
 		break;
 	default:
 		/* Letters with one meaning in both dialects, and everything that is no letter. */
