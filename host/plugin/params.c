@@ -113,7 +113,7 @@ out_of_range(const tl_param *row, double v)
 static int
 range_error(const tl_param *row, double v, tl_error *e)
 {
-	return tl_error_set(e, TL_USAGE, "%s = %.17g is out of range: wanted %.17g to %.17g", row->name, v, row->min, row->max);
+	return tl_error_set(e, TL_USAGE, "%s = %.10g is out of range: wanted %.10g to %.10g", row->name, v, row->min, row->max);
 }
 
 static void
@@ -166,7 +166,7 @@ put_choice(void *at, const tl_param *row, const json_t *v, tl_error *e)
 	for (char *s = strtok_r(copy, "|", &save); s && n < 64; s = strtok_r(NULL, "|", &save))
 		list[n++] = s;
 	near = tl_nearest(word, list, n);
-	tl_error_set(e, TL_USAGE, "%s = \"%.60s\": wanted one of %s%s%s", row->name, word, row->choices, near ? "; did you mean " : "", near ? near : "");
+	tl_error_set(e, TL_USAGE, "%s = \"%.60s\": wanted one of %s%s%s%s", row->name, word, row->choices, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	free(copy);
 	return -1;
 }
@@ -342,7 +342,7 @@ host_number(const json_t *params, const char *key, double fallback, double least
 			return wrong_type(&row, "a number", v, e);
 		x = json_number_value(v);
 		if (x < least || (above && x <= least))
-			return tl_error_set(e, TL_USAGE, "%s = %.17g: wanted a number %s %.17g", key, x, above ? "above" : "of at least", least);
+			return tl_error_set(e, TL_USAGE, "%s = %.10g: wanted a number %s %.10g", key, x, above ? "above" : "of at least", least);
 	}
 	if (resolved && !isnan(x))
 		json_object_set_new(resolved, key, json_real(x));

@@ -366,14 +366,16 @@ seeded(struct verify *k, tl_tensor *total, const tl_st_entry *x, tl_error *e)
 	tl_slot_value *s = slot_value(k->m, x->name + 5);
 	const double *values = tl_vector_reals(&k->v, x, e);
 	int n = s && s->kind == TL_SLOT_LIST ? s->list.n : 1;
-	int64_t count = 0;
+	int64_t count = 0, all = 0;
 
 	if (!values)
 		return NULL;
-	for (int l = 0; s && l < n; l++) {
+	for (int l = 0; s && l < n; l++)
+		all += tl_count(s->kind == TL_SLOT_LIST ? s->list.item[l] : s->tensor);
+	for (int l = 0; s && l < n && all == x->count; l++) {
 		tl_tensor *out = s->kind == TL_SLOT_LIST ? s->list.item[l] : s->tensor;
 		int64_t dim[TL_MAX_RANK];
-		if (!out || tl_dtype_of(out) == TL_I32 || count + tl_count(out) > x->count)
+		if (tl_dtype_of(out) == TL_I32)
 			break;
 		for (int a = 0; a < tl_rank(out); a++)
 			dim[a] = tl_dim(out, a);
@@ -381,7 +383,7 @@ seeded(struct verify *k, tl_tensor *total, const tl_st_entry *x, tl_error *e)
 		count += tl_count(out);
 	}
 	if (count != x->count) {
-		tl_error_set(e, TL_USAGE, "%s has %lld numbers, the slot %lld", x->name, (long long)x->count, (long long)count);
+		tl_error_set(e, TL_USAGE, "%s has %lld numbers, the slot %lld", x->name, (long long)x->count, (long long)all);
 		return NULL;
 	}
 	return total;

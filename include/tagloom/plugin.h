@@ -11,7 +11,7 @@
  *
  * Expressions. A shape is a list of expressions separated by blanks, one per axis: numbers, symbols (L labels, d encoder width,
  * K encoder layers, B documents, T tokens, V vocabulary, and free symbols such as m, bound by the first shape that holds them), the
- * plugin's numeric parameters, the operators + - * / and min(a, b), max(a, b), without blanks inside one. "L*2 min(n,K)*d" has two axes.
+ * plugin's numeric parameters (a list counts as its length), the operators + - * / and min(a, b), max(a, b), without blanks inside one. "L*2 min(n,K)*d" has two axes.
  * Alternatives are separated by "|": "L d | B L d". "" is a scalar. A condition (`when`) compares parameters and joins comparisons:
  * "hidden > 0", "variant == paper && !link", "position". NULL: always.
  */
@@ -48,12 +48,12 @@ typedef struct tl_param {
 	const char *name;
 	int type;
 	size_t at;           /* offsetof the field */
-	const char *value;   /* default, as text; NULL: none (required, unless `optional`) */
+	const char *value;   /* default, as text; NULL: none (required, unless `optional`). Of a TL_INT or TL_REAL it may be an expression: "d" */
 	double min, max;     /* inclusive range of TL_INT and TL_REAL; min > max or both 0: unbounded */
 	const char *choices; /* TL_CHOICE: "relu|tanh|gelu" */
 	const char *doc;     /* one line */
 	bool optional;       /* may be missing: numbers stay 0, strings NULL */
-	size_t given_at;     /* offset of a bool that the host sets where the parameter was given; 0: not wanted */
+	size_t given_at;     /* offset of a bool that the host sets where another value than the default was given; 0: not wanted */
 } tl_param;
 
 #define TL_P_INT(S, field, def, lo, hi, text)    { .name = #field, .type = TL_INT, .at = offsetof(S, field), .value = def, .min = lo, .max = hi, .doc = text }
