@@ -96,6 +96,25 @@ find_side(tl_store *s, const char *text, const char *experiment, const char *spl
 	return e->status ? -1 : 0;
 }
 
+/* A run may serve arms of several experiments: the two sides are looked at within one where they share one. */
+static int
+share_experiment(tl_store *s, struct side x[2], tl_error *e)
+{
+	for (int k = 0; k < 2; k++) {
+		bool by_run = tl_starts(x[k].name, "run ") && x[k].n == 1, other_by_run = tl_starts(x[!k].name, "run ") && x[!k].n == 1;
+		if (!by_run)
+			continue;
+		int64_t mine = tl_store_int(s, e, 0,
+		                            other_by_run ? "SELECT max(a.id) FROM arm a JOIN arm_run r ON r.arm_id = a.id AND r.run_id = ?1 WHERE a.experiment_id IN "
+		                                           "(SELECT b.experiment_id FROM arm b JOIN arm_run q ON q.arm_id = b.id AND q.run_id = ?2)"
+		                                         : "SELECT max(a.id) FROM arm a JOIN arm_run r ON r.arm_id = a.id AND r.run_id = ?1 WHERE a.experiment_id = (SELECT experiment_id FROM arm WHERE id = ?2)",
+		                            "ii", x[k].run[0], other_by_run ? x[!k].run[0] : x[!k].arm);
+		if (mine)
+			x[k].arm = mine;
+	}
+	return e->status ? -1 : 0;
+}
+
 /* --- what differs -------------------------------------------------------------------------------------------------------------------- */
 struct fact { char *what, *key, *value[2]; };
 struct facts { struct fact *at; int64_t n, capacity; };
@@ -175,6 +194,26 @@ gather(struct facts *f, tl_store *s, int side, const struct side *x, tl_error *e
 	return bad;
 }
 
+static int
+rank_of(const char *what)
+{
+	static const char *const order[] = { "parameter", "plugin", "data", "experiment", "identity", "run" };
+	int i = 0;
+
+	while (i < 6 && strcmp(order[i], what))
+		i++;
+	return i;
+}
+
+static int
+by_rank(const void *x, const void *y)
+{
+	const struct fact *a = x, *b = y;
+
+	return rank_of(a->what) != rank_of(b->what) ? rank_of(a->what) - rank_of(b->what) : strcmp(a->key, b->key);
+}
+
+/* Leaves what differs, parameters first. */
 static void
 drop_equal(struct facts *f)
 {
@@ -192,6 +231,8 @@ drop_equal(struct facts *f)
 		f->at[n++] = x;
 	}
 	f->n = n;
+	if (n)
+		qsort(f->at, (size_t)n, sizeof *f->at, by_rank);
 }
 
 /* --- writing ------------------------------------------------------------------------------------------------------------------------- */
@@ -243,7 +284,7 @@ facts_grid(const struct facts *f, const struct side *x)
 static void
 for_people(const tl_tab *t, const struct side *x, const struct facts *f, tl_output as)
 {
-	const char *head[] = { "metric", x[0].name, x[1].name, ">delta", ">won/lost", "95% interval", ">p" };
+	const char *head[] = { "metric", x[0].name, x[1].name, ">delta", ">w/l", "95% interval", ">p" };
 	tl_grid *g;
 	int64_t docs = 0;
 
@@ -263,14 +304,25 @@ for_people(const tl_tab *t, const struct side *x, const struct facts *f, tl_outp
 	g = facts_grid(f, x);
 	tl_grid_write(g, as, stdout);
 	tl_grid_free(g);
-	if (as != TL_AS_TEXT && as != TL_AS_MD)
-		return;
-	if (docs)
-		printf("\np: paired approximate randomisation over %lld documents, %d rounds, one comparison;\n  95%% interval: percentile bootstrap over documents.\n", (long long)docs, TL_TEST_ROUNDS);
-	for (int d = 0; d < t->n_datas; d++)
-		for (int m = 0; m < t->n_metrics; m++)
-			if (tl_tab_difference_of(t, d, m, 1)->test.why)
-				printf("%s%s: p is –: %s\n", docs ? "" : "\n", t->metric[m].label, tl_tab_difference_of(t, d, m, 1)->test.why);
+	putchar('\n');
+	if (docs) {
+		char *s = tl_format("p: paired approximate randomisation over %lld documents, %d rounds, one comparison; 95%% interval: percentile bootstrap over documents. w/l: seeds won and lost by the second.",
+		                    (long long)docs, TL_TEST_ROUNDS);
+		tl_tab_note(as, stdout, s);
+		free(s);
+	}
+	for (int m = 0; m < t->n_metrics; m++) {
+		const char *told = NULL;
+		for (int d = 0; d < t->n_datas; d++) {
+			const char *why = tl_tab_difference_of(t, d, m, 1)->test.why;
+			if (!why || (told && !strcmp(told, why)))
+				continue;
+			char *s = tl_format("%s: p is –: %s", t->metric[m].label, why);
+			tl_tab_note(as, stdout, s);
+			free(s);
+			told = why;
+		}
+	}
 }
 
 static void
@@ -348,7 +400,7 @@ run(const tl_args *a, tl_error *e)
 	for (int k = 0; k < 2 && !bad; k++)
 		bad = find_side(s, a->operand[k], experiment, split, &x[k], e);
 	if (!bad)
-		bad = compare(s, x, split, tl_arg_value(a, "--metrics", NULL), as, e);
+		bad = share_experiment(s, x, e) || compare(s, x, split, tl_arg_value(a, "--metrics", NULL), as, e);
 	for (int k = 0; k < 2; k++) {
 		free(x[k].name);
 		free(x[k].run);

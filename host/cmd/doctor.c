@@ -143,12 +143,12 @@ sizes(tl_store *s)
 {
 	char *wal = tl_format("%s-wal", tl_store_path(s)), *folder = tl_strdup(tl_store_path(s)), *slash = strrchr(folder, '/');
 	struct statvfs v;
-	struct stat st;
+	struct stat st, journal;
 
 	if (slash)
 		slash[slash == folder] = 0;
 	if (!stat(tl_store_path(s), &st))
-		SAY("size", "%.2f MiB, journal %.2f MiB", (double)st.st_size / 1048576, stat(wal, &st) ? 0. : (double)st.st_size / 1048576);
+		SAY("size", "%.2f MiB, journal %.2f MiB", (double)st.st_size / 1048576, stat(wal, &journal) ? 0. : (double)journal.st_size / 1048576);
 	if (!statvfs(slash ? folder : ".", &v))
 		SAY("free space", "%.1f GiB", (double)v.f_bavail * (double)v.f_frsize / 1073741824);
 	free(wal);

@@ -8,7 +8,7 @@
 #define HOST_CMD_TABLES_H
 
 #include "format.h"
-#include "significance.h"
+#include "store/significance.h"
 #include "store/store.h"
 
 typedef struct tl_tab_metric { int64_t id; char *name, *group, *signature, *label; bool higher; int decimals; } tl_tab_metric;
@@ -66,5 +66,6 @@ void tl_tab_json(const tl_tab *t, int rows, int cols, FILE *f);
 /* "0.8612 ± 0.0021", "0.8612", "–". */
 char *tl_tab_text_of(tl_tab_stats s, int decimals);
 char *tl_tab_p(double p);
+void tl_tab_note(tl_output as, FILE *f, const char *s); /* one remark, broken before column 80 where it is text */
 
 #endif

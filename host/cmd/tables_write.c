@@ -67,21 +67,20 @@ stats_at(const tl_tab *t, const struct place *p)
 	return tl_tab_stats_of(t, p->at[TL_BY_DATASET], p->at[TL_BY_ARM], p->at[TL_BY_METRIC], p->at[TL_BY_SEED] < 0 ? NULL : &t->seed[p->at[TL_BY_SEED]]);
 }
 
-/* The best mean among the arms at this place; NaN where fewer than two have one. */
+/* The best mean among the arms at this place; NaN where all are equal. */
 static double
 best_at(const tl_tab *t, struct place p)
 {
-	double best = NAN, sign = t->metric[p.at[TL_BY_METRIC]].higher ? 1 : -1;
-	int n = 0;
+	double best = NAN, worst = NAN, sign = t->metric[p.at[TL_BY_METRIC]].higher ? 1 : -1;
 
 	for (p.at[TL_BY_ARM] = 0; p.at[TL_BY_ARM] < t->n_arms; p.at[TL_BY_ARM]++) {
 		double v = stats_at(t, &p).mean;
 		if (isnan(v))
 			continue;
-		n++;
 		best = isnan(best) || (v - best) * sign > 0 ? v : best;
+		worst = isnan(worst) || (v - worst) * sign < 0 ? v : worst;
 	}
-	return n > 1 ? best : NAN;
+	return best != worst ? best : NAN;
 }
 
 static int
@@ -234,7 +233,7 @@ write_differences(const tl_tab *t, int rows, int cols, const struct place *p, tl
 	head[n++] = ">delta";
 	if (t->tested)
 		head[n++] = "95% interval";
-	head[n++] = ">won/lost";
+	head[n++] = ">w/l";
 	if (t->tested)
 		head[n++] = ">p";
 	g = tl_grid_new(n, head);
@@ -254,8 +253,8 @@ write_differences(const tl_tab *t, int rows, int cols, const struct place *p, tl
 }
 
 /* --- what one must know ---------------------------------------------------------------------------------------------------------- */
-static void
-note(tl_output as, FILE *f, const char *s)
+void
+tl_tab_note(tl_output as, FILE *f, const char *s)
 {
 	if (as == TL_AS_LATEX) {
 		fputs("% ", f);
@@ -298,10 +297,10 @@ test_notes(const tl_tab *t, tl_output as, FILE *f)
 			for (int a = 0; a < t->n_arms; a++)
 				docs = TL_MAX(docs, tl_tab_difference_of(t, d, m, a)->test.n_docs);
 	s = tl_format("p: paired approximate randomisation over %lld %s documents, %d rounds, Holm-corrected over the arms compared within a metric; * p < 0.05. 95%% interval: percentile bootstrap over "
-	              "documents. Rows of a document are averaged over the seeds that both arms have.",
+	              "documents. Rows of a document are averaged over the seeds that both arms have. w/l: seeds won and lost.",
 	              (long long)docs, t->split, TL_TEST_ROUNDS);
 	if (docs)
-		note(as, f, s);
+		tl_tab_note(as, f, s);
 	free(s);
 	for (int m = 0; m < t->n_metrics; m++) { /* each reason once a metric */
 		const char *told = NULL;
@@ -311,7 +310,7 @@ test_notes(const tl_tab *t, tl_output as, FILE *f)
 				if (!why || (told && !strcmp(told, why)))
 					continue;
 				s = tl_format("%s: p is –: %s", t->metric[m].label, why);
-				note(as, f, s);
+				tl_tab_note(as, f, s);
 				free(s);
 				told = why;
 			}
@@ -328,7 +327,7 @@ signature_notes(const tl_tab *t, tl_output as, FILE *f)
 		if (!n || x->label[n - 1] != ']')
 			continue;
 		char *s = tl_format("%s: %s", x->label, x->signature);
-		note(as, f, s);
+		tl_tab_note(as, f, s);
 		free(s);
 	}
 }
@@ -344,12 +343,12 @@ gap_notes(const tl_tab *t, tl_output as, FILE *f)
 		const char *error = g->error ? g->error : "";
 		s = tl_format("%s: %s, seed %lld%s%s (run %lld)%s%s%s%.*s", g->status, t->arm[g->arm].name, (long long)g->seed, t->n_datas > 1 ? ", " : "", t->n_datas > 1 ? t->data[g->data].label : "",
 		              (long long)g->run, g->plugin ? ": " : "", g->plugin ? g->plugin : "", *error ? ": " : "", (int)strcspn(error, "\n"), error);
-		note(as, f, s);
+		tl_tab_note(as, f, s);
 		free(s);
 	}
 	if (t->n_gaps > MOST) {
 		s = tl_format("and %lld more; 'tagloom runs' lists them", (long long)(t->n_gaps - MOST));
-		note(as, f, s);
+		tl_tab_note(as, f, s);
 		free(s);
 	}
 }
@@ -377,11 +376,11 @@ tl_tab_write(const tl_tab *t, int rows, int cols, tl_output as, FILE *f)
 			}
 	if (!t->n_runs) {
 		char *s = tl_format("%s: no finished run", t->experiment);
-		note(as, f, s);
+		tl_tab_note(as, f, s);
 		free(s);
 	} else if (!t->n_metrics) {
 		char *s = tl_format("%s: nothing was measured on the %s split", t->experiment, t->split);
-		note(as, f, s);
+		tl_tab_note(as, f, s);
 		free(s);
 	}
 	if (as != TL_AS_LATEX && t->n_runs)

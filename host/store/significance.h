@@ -7,10 +7,10 @@
  * - interval: 95 % percentile bootstrap, documents drawn with replacement.
  * Rounds come from named Philox streams with a fixed seed: the same scores give the same numbers everywhere.
  */
-#ifndef HOST_CMD_SIGNIFICANCE_H
-#define HOST_CMD_SIGNIFICANCE_H
+#ifndef HOST_STORE_SIGNIFICANCE_H
+#define HOST_STORE_SIGNIFICANCE_H
 
-#include "store/store.h"
+#include "store.h"
 
 enum { TL_TEST_ROUNDS = 10000, TL_TEST_SEED = 1 };
 extern const char tl_test_method[];
