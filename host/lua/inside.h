@@ -29,7 +29,7 @@ struct tl_script {
 
 enum { TL_LUA_HOOK_EVERY = 1000000 };
 #define TL_LUA_GLOBALS "tagloom.globals" /* in Lua's registry: what scripts see */
-#define TL_LUA_BUDGET 500000000LL      /* instructions of one call into a script: some seconds */
+#define TL_LUA_BUDGET 200000000LL      /* instructions of one call into a script: some seconds */
 #define TL_LUA_MEMORY ((size_t)1 << 30)
 
 tl_script *tl_script_of(lua_State *L);
