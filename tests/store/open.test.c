@@ -191,7 +191,7 @@ upgrade(void)
 
 /* What another user, who may only read, gets. */
 static void
-as_reader(void)
+read_by_another(void)
 {
 	tl_error e = { 0 };
 	tl_store *s = tl_store_open("ro/a.db", false, &e);
@@ -253,6 +253,22 @@ as_reader(void)
 	waitpid(child, &status, 0);
 	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "rows that are still in the journal are read or told of, never left out (%d)", WEXITSTATUS(status));
 	chmod("copy", 0755);
+}
+
+/* Another user has to reach the files: they cannot lie below this test's own private folder. */
+static void
+as_reader(void)
+{
+	char place[] = "/tmp/tagloom-reader-XXXXXX", here[4096], *remove;
+
+	if (!getcwd(here, sizeof here) || !mkdtemp(place) || chmod(place, 0755) || chdir(place)) {
+		ok(false, "a folder for another user under /tmp");
+		return;
+	}
+	read_by_another();
+	remove = tl_format("rm -rf %s", place);
+	ok(!chdir(here) && !system(remove), "which is removed again");
+	free(remove);
 }
 
 static void
