@@ -3,6 +3,7 @@
  * or exits fails that test and nothing else.
  */
 #include "cmd.h"
+#include "lua/script.h"
 #include "plugin/check.h"
 
 #include <errno.h>
@@ -25,15 +26,39 @@ enum { SECONDS = 120, GIGABYTES = 8, MESSAGE = 3800 };
 #endif
 #endif
 
-struct page { volatile int done, status; uint32_t kind; char name[128], message[MESSAGE]; }; /* shared with the child */
+struct page { volatile int done, status, modules; uint32_t kind; char name[128], message[MESSAGE]; }; /* shared with the child */
+
+/* The n-th module that a script declares, in its order; *modules: how many there are. */
+static const tl_candidate *
+find_in_script(tl_registry *r, const char *path, int n, volatile int *modules, tl_error *e)
+{
+	const tl_candidate *found = NULL;
+
+	*modules = 0;
+	if (!tl_script_load(path, &(tl_script_options){ .registry = r }, e)) /* lives as long as the process: its functions are the modules' */
+		return NULL;
+	for (int64_t i = tl_registry_count(r) - 1; i >= 0; i--) { /* the last one declared stands first */
+		const tl_candidate *c = tl_registry_at(r, i);
+		if (!c->plugin || c->handle)
+			continue;
+		if ((*modules)++ == n)
+			found = c;
+	}
+	if (!found)
+		tl_error_set(e, TL_USAGE, "%s declares no module (tl.module); check wants one, or a plugin", path);
+	return found;
+}
 
 static const tl_candidate *
-find(tl_registry *r, const char *what, tl_error *e)
+find(tl_registry *r, const char *what, int n, volatile int *modules, tl_error *e)
 {
 	const char *slash = strchr(what, '/');
 	const tl_candidate *c;
 	char *kind;
 
+	*modules = 1;
+	if (tl_ends(what, ".lua"))
+		return find_in_script(r, what, n, modules, e);
 	if (tl_ends(what, ".so") || !slash)
 		return tl_registry_load_file(r, what, e);
 	kind = tl_strndup(what, (size_t)(slash - what));
@@ -46,13 +71,13 @@ find(tl_registry *r, const char *what, tl_error *e)
 
 /* The child's side: loads the plugin itself, so that nothing of it runs in the parent. test NULL: only that. */
 static int
-child(const char *what, uint64_t seed, const tl_check_test *test, struct page *page)
+child(const char *what, int n, uint64_t seed, const tl_check_test *test, struct page *page)
 {
 	tl_error e = { 0 };
 	tl_check c = { .registry = tl_registry_new(), .seed = seed };
 	int status;
 
-	c.candidate = find(c.registry, what, &e);
+	c.candidate = find(c.registry, what, n, &page->modules, &e);
 	if (!c.candidate) {
 		snprintf(page->message, MESSAGE, "%s", e.text);
 		return TL_CHECK_FAILED;
@@ -100,7 +125,7 @@ wait_for(pid_t pid)
 }
 
 static int
-run_test(const char *what, uint64_t seed, const tl_check_test *test, struct page *page)
+run_test(const char *what, int n, uint64_t seed, const tl_check_test *test, struct page *page)
 {
 	int status;
 	pid_t pid;
@@ -115,7 +140,7 @@ run_test(const char *what, uint64_t seed, const tl_check_test *test, struct page
 	}
 	if (pid == 0) {
 		limits();
-		page->status = child(what, seed, test, page);
+		page->status = child(what, n, seed, test, page);
 		page->done = 1;
 		fflush(stdout);
 		_exit(0);
@@ -147,38 +172,41 @@ report(int n, const char *name, int status, const struct page *page, const char 
 	return status != TL_CHECK_FAILED;
 }
 
+/* All tests of one plugin, or of the module-th one of a script. Returns how many there are. */
+static int
+check_one(const char *what, int module, uint64_t seed, struct page *page, int *n, int *failed)
+{
+	int status = run_test(what, module, seed, NULL, page), modules = page->modules;
+	uint32_t kind = page->kind;
+
+	if (status == TL_CHECK_GOOD)
+		printf("# %s, seed %llu\n", page->name, (unsigned long long)seed);
+	if (!report(++*n, "declaration", status, page, what, seed)) {
+		++*failed;
+		return modules;
+	}
+	for (const tl_check_test *t = tl_check_tests; t->name; t++)
+		if (t->kinds & 1u << kind)
+			*failed += !report(++*n, t->name, run_test(what, module, seed, t, page), page, what, seed);
+	return modules;
+}
+
 static int
 run(const tl_args *a, tl_error *e)
 {
 	uint64_t seed = (uint64_t)tl_arg_int(a, "--seed", 1, e);
 	const char *what = a->operand[0];
 	struct page *page;
-	uint32_t kind;
-	int n = 1, failed = 0, status;
+	int n = 0, failed = 0, modules;
 
 	if (e->status)
 		return -1;
 	page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return tl_error_set(e, TL_ENVIRONMENT, "no shared memory: %s", strerror(errno));
-	status = run_test(what, seed, NULL, page);
-	kind = page->kind;
-	if (status == TL_CHECK_GOOD)
-		printf("# %s, seed %llu\n", page->name, (unsigned long long)seed);
-	failed += !report(n, "declaration", status, page, what, seed);
-	for (const tl_check_test *t = tl_check_tests; !failed && t->name; t++) {
-		if (!(t->kinds & 1u << kind))
-			continue;
-		status = run_test(what, seed, t, page);
-		if (!report(++n, t->name, status, page, what, seed)) {
-			failed++;
-			for (t++; t->name; t++) { /* the others still tell something */
-				if (t->kinds & 1u << kind)
-					failed += !report(++n, t->name, run_test(what, seed, t, page), page, what, seed);
-			}
-			break;
-		}
-	}
+	modules = check_one(what, 0, seed, page, &n, &failed);
+	for (int k = 1; k < modules; k++)
+		check_one(what, k, seed, page, &n, &failed);
 	printf("1..%d\n", n);
 	munmap(page, sizeof *page);
 	return failed ? TL_FAILED : TL_OK;
@@ -191,11 +219,12 @@ static const tl_option options[] = {
 
 const tl_verb tl_verb_check = {
 	.name = "check",
-	.synopsis = "PLUGIN.so|KIND/NAME [--seed N]",
+	.synopsis = "PLUGIN.so|KIND/NAME|SCRIPT.lua [--seed N]",
 	.summary = "conformance of a plugin",
 	.description = "Runs every test in a process of its own, with limits of time and memory: declaration, parameters at their bounds, gradients against finite\n"
 	               "differences, packed documents against one by one, order of the batch, same bits for two runs and two thread counts, writes outside its\n"
 	               "struct, floating-point state, saved state, leaked descriptors and threads, operations of its own; fitting tests for metrics and readers.\n"
+	               "Of a script, every module that it declares (tl.module) is checked.\n"
 	               "A failure prints the seed that reproduces it.",
 	.options = options,
 	.least = 1,

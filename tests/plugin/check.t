@@ -40,6 +40,14 @@ for p in label/corank label/joint label/cacl label/label_text label/guide; do
 	ok $? "$p passes"
 	grep -A1 '^not ok' out >&2
 done
+tagloom check "$SRC/scripts/examples/modules.lua" >out 2>err
+ok $? "modules written in Lua pass"
+is "$(grep -c '^# label/' out)" 2 "each of the script's modules"
+grep -A1 '^not ok' out >&2
+printf 'local tl = require "tagloom"\nreturn tl.experiment {\n' >half.lua
+tagloom check half.lua >out 2>err
+is "$?" 1 "a script that does not load fails its declaration"
+has "$(cat out)" "half.lua:" "with the script's line"
 $CC -I"$SRC/include" -shared -fPIC "$SRC/scripts/examples/focal.c" -o focal.so -lm
 tagloom check ./focal.so >out 2>err
 ok $? "the example with an operation of its own passes"
