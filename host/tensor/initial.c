@@ -13,22 +13,31 @@ put(tl_tensor *x, int64_t i, double v)
 		((float *)x->view.data)[i] = (float)v;
 }
 
+/* Value i comes from block i of its stream alone: a large table is drawn in one pass without a word drawn twice. */
+static double
+unit(const uint32_t *word)
+{
+	return (double)((uint64_t)(word[0] >> 5) << 26 | word[1] >> 6) * 0x1p-53;
+}
+
 void
 tl_init_uniform(tl_tensor *x, uint64_t key, double limit)
 {
-	tl_stream s = { .key = key };
-
-	for (int64_t i = 0; i < x->view.count; i++)
-		put(x, i, limit * (2 * tl_random_unit(&s) - 1));
+	for (int64_t i = 0; i < x->view.count; i++) {
+		uint32_t word[4];
+		tl_philox(key, 0, (uint64_t)i, word);
+		put(x, i, limit * (2 * unit(word) - 1));
+	}
 }
 
 void
 tl_init_normal(tl_tensor *x, uint64_t key, double sd)
 {
-	tl_stream s = { .key = key };
-
-	for (int64_t i = 0; i < x->view.count; i++)
-		put(x, i, sd * tl_random_normal(&s));
+	for (int64_t i = 0; i < x->view.count; i++) {
+		uint32_t word[4];
+		tl_philox(key, 0, (uint64_t)i, word);
+		put(x, i, sd * sqrt(-2 * log(1 - unit(word))) * cos(6.283185307179586476925 * unit(word + 2)));
+	}
 }
 
 void
