@@ -11,12 +11,14 @@
 
 const char tl_test_method[] = "paired approximate randomisation, percentile bootstrap";
 
-enum { CHUNK = 100 }; /* rounds per piece of work */
+enum { CHUNK = 100 /* rounds per piece of work */, NARROW = 8 /* widths up to here are kept dense */ };
 
 struct work {
 	const tl_test_job *job;
 	tl_sparse *difference;   /* [jobs] a - b, rows of zeros left empty */
-	double **dense;          /* [jobs] of width 1: three arrays of n: difference, a, b; else NULL */
+	double **dense;          /* [jobs] of narrow ones: difference, a, b, each [width, n]; else NULL */
+	int64_t **moved;         /* [jobs] of wide ones: documents whose rows differ */
+	int64_t *n_moved;
 	double **present;        /* [jobs] n ones and zeros */
 	double *observed, *threshold;
 	int n_jobs, rounds;
@@ -65,6 +67,17 @@ difference_of(const tl_test_job *j, const double *a, const double *b, int64_t n)
 	return j->value(j->arg, a, n) - j->value(j->arg, b, n);
 }
 
+static double
+weighted(const double *weight, const double *x, int64_t n)
+{
+	double sum = 0;
+
+#pragma omp simd reduction(+ : sum)
+	for (int64_t i = 0; i < n; i++)
+		sum += weight[i] * x[i];
+	return sum;
+}
+
 /* flip: [n] 1 where the document's rows change sides. */
 static double
 randomised(const struct work *w, int j, const double *flip, double *a, double *b)
@@ -73,22 +86,19 @@ randomised(const struct work *w, int j, const double *flip, double *a, double *b
 	const tl_sparse *d = &w->difference[j];
 
 	if (w->dense[j]) {
-		const double *x = w->dense[j];
-		double moved = 0;
-#pragma omp simd reduction(+ : moved)
-		for (int64_t i = 0; i < w->n; i++)
-			moved += flip[i] * x[i];
-		*a = job->a.total[0] - moved;
-		*b = job->b.total[0] + moved;
+		for (int64_t k = 0; k < d->width; k++) {
+			double moved = weighted(flip, w->dense[j] + k * w->n, w->n);
+			a[k] = job->a.total[k] - moved;
+			b[k] = job->b.total[k] + moved;
+		}
 	} else {
 		memcpy(a, job->a.total, (size_t)d->width * 8);
 		memcpy(b, job->b.total, (size_t)d->width * 8);
-		for (int64_t i = 0; i < w->n; i++) {
-			if (flip[i] == 0)
-				continue;
+		for (int64_t m = 0; m < w->n_moved[j]; m++) {
+			int64_t i = w->moved[j][m];
 			for (int64_t k = d->offset[i]; k < d->offset[i + 1]; k++) {
-				a[d->index[k]] -= d->value[k];
-				b[d->index[k]] += d->value[k];
+				a[d->index[k]] -= flip[i] * d->value[k];
+				b[d->index[k]] += flip[i] * d->value[k];
 			}
 		}
 	}
@@ -109,27 +119,17 @@ static double
 resampled(const struct work *w, int j, const double *count, double *a, double *b)
 {
 	const tl_test_job *job = &w->job[j];
-	const double *present = w->present[j];
-	double n = 0;
+	int64_t width = w->difference[j].width;
 
-#pragma omp simd reduction(+ : n)
-	for (int64_t i = 0; i < w->n; i++)
-		n += count[i] * present[i];
-	if (w->dense[j]) {
-		const double *x = w->dense[j] + w->n, *y = x + w->n;
-		double sx = 0, sy = 0;
-#pragma omp simd reduction(+ : sx, sy)
-		for (int64_t i = 0; i < w->n; i++) {
-			sx += count[i] * x[i];
-			sy += count[i] * y[i];
-		}
-		*a = sx;
-		*b = sy;
-	} else {
+	for (int64_t k = 0; w->dense[j] && k < width; k++) {
+		a[k] = weighted(count, w->dense[j] + (width + k) * w->n, w->n);
+		b[k] = weighted(count, w->dense[j] + (2 * width + k) * w->n, w->n);
+	}
+	if (!w->dense[j]) {
 		weighted_sums(&job->a.rows, count, a);
 		weighted_sums(&job->b.rows, count, b);
 	}
-	return difference_of(job, a, b, (int64_t)n);
+	return difference_of(job, a, b, (int64_t)weighted(count, w->present[j], w->n));
 }
 
 /* One bit a document. */
@@ -182,13 +182,13 @@ dense_of(const tl_test_job *job, const tl_sparse *d)
 	const tl_sparse *part[3] = { d, &job->a.rows, &job->b.rows };
 	double *x;
 
-	if (d->width != 1)
+	if (d->width > NARROW)
 		return NULL;
-	x = tl_alloc((size_t)(3 * d->n + 1) * 8);
+	x = tl_alloc((size_t)(3 * d->width * d->n + 1) * 8);
 	for (int p = 0; p < 3; p++)
 		for (int64_t i = 0; i < d->n; i++)
-			if (part[p]->offset[i + 1] > part[p]->offset[i])
-				x[p * d->n + i] = part[p]->value[part[p]->offset[i]];
+			for (int64_t k = part[p]->offset[i]; k < part[p]->offset[i + 1]; k++)
+				x[(p * d->width + part[p]->index[k]) * d->n + i] = part[p]->value[k];
 	return x;
 }
 
@@ -232,6 +232,10 @@ prepare(struct work *w, int j)
 
 	w->difference[j] = subtract(&job->a.rows, &job->b.rows);
 	w->dense[j] = dense_of(job, &w->difference[j]);
+	w->moved[j] = tl_alloc((size_t)(w->n + 1) * 8);
+	for (int64_t i = 0; i < w->n; i++)
+		if (w->difference[j].offset[i + 1] > w->difference[j].offset[i])
+			w->moved[j][w->n_moved[j]++] = i;
 	w->present[j] = tl_alloc((size_t)(w->n + 1) * 8);
 	for (int64_t i = 0; i < w->n; i++)
 		w->present[j][i] = job->present[i];
@@ -250,6 +254,8 @@ tl_paired_tests(int n_jobs, const tl_test_job *job, int64_t n, int rounds, tl_pa
 
 	w.difference = tl_alloc((size_t)n_jobs * sizeof *w.difference);
 	w.dense = tl_alloc((size_t)n_jobs * sizeof *w.dense);
+	w.moved = tl_alloc((size_t)n_jobs * sizeof *w.moved);
+	w.n_moved = tl_alloc((size_t)n_jobs * sizeof *w.n_moved);
 	w.present = tl_alloc((size_t)n_jobs * sizeof *w.present);
 	w.observed = tl_alloc((size_t)n_jobs * 8);
 	w.threshold = tl_alloc((size_t)n_jobs * 8);
@@ -272,10 +278,13 @@ tl_paired_tests(int n_jobs, const tl_test_job *job, int64_t n, int rounds, tl_pa
 			out[j].why = tl_strdup("undefined");
 		sparse_free(&w.difference[j]);
 		free(w.dense[j]);
+		free(w.moved[j]);
 		free(w.present[j]);
 	}
 	free(w.difference);
 	free(w.dense);
+	free(w.moved);
+	free(w.n_moved);
 	free(w.present);
 	free(w.observed);
 	free(w.threshold);
