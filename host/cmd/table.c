@@ -36,6 +36,12 @@ unknown_reported(tl_store *s, const char *paper, const char *table, tl_error *e)
 	return -1;
 }
 
+static int
+decimals(double v)
+{
+	return v < 10 ? 4 : 1;
+}
+
 /* One line per method and variant, one column per metric: printed, and ours where there is one. */
 static tl_grid *
 reported_grid(tl_rows *r, const char *title, tl_error *e)
@@ -77,9 +83,9 @@ reported_grid(tl_rows *r, const char *title, tl_error *e)
 		c = g->cell + row * g->columns + 3 + m;
 		free(c->text);
 		if (tl_rows_null(r, 5))
-			tl_cell_text(c, "%.4g", tl_rows_real(r, 4));
+			tl_cell_text(c, "%.*f", decimals(tl_rows_real(r, 4)), tl_rows_real(r, 4));
 		else
-			tl_cell_text(c, "%.4g / %.4f", tl_rows_real(r, 4), tl_rows_real(r, 5));
+			tl_cell_text(c, "%.*f / %.*f", decimals(tl_rows_real(r, 4)), tl_rows_real(r, 4), decimals(tl_rows_real(r, 4)), tl_rows_real(r, 5));
 	}
 	for (int64_t i = 0; i < n; i++)
 		free(metric[i]);
@@ -135,7 +141,7 @@ write_reported(tl_store *s, const char *what, tl_output as, tl_error *e)
 	if (!tl_store_int(s, e, 0, slash ? "SELECT count(*) FROM reported WHERE paper = ?1 AND tbl = ?2" : "SELECT count(*) FROM reported WHERE paper = ?1", slash ? "ss" : "s", paper, table)) {
 		bad = unknown_reported(s, paper, table, e);
 	} else if (!slash) {
-		bad = print_query(s, "SELECT paper, tbl, count(*) AS numbers, count(DISTINCT method || variant) AS methods, group_concat(DISTINCT dataset) AS datasets FROM reported WHERE paper = ?1 GROUP BY tbl", paper,
+		bad = print_query(s, "SELECT paper, tbl, count(*) AS numbers, count(DISTINCT method || coalesce(' ' || variant, '')) AS methods, group_concat(DISTINCT dataset) AS datasets FROM reported WHERE paper = ?1 GROUP BY tbl", paper,
 		                  table, as, e);
 	} else if (as == TL_AS_CSV || as == TL_AS_JSON) {
 		bad = print_query(s, "SELECT * FROM v_reported WHERE paper = ?1 AND tbl = ?2", paper, table, as, e);
@@ -175,7 +181,7 @@ one_experiment(tl_store *s, const char *name, const struct wish *w, bool first, 
 	if (!first && w->as != TL_AS_JSON && w->as != TL_AS_CSV)
 		putchar('\n');
 	if (w->as == TL_AS_JSON) {
-		fputs(first ? "" : ",", stdout);
+		fputs(first ? "{\"tables\": [" : ",", stdout);
 		tl_tab_json(t, w->rows, w->cols, stdout);
 	} else if (w->as == TL_AS_CSV) {
 		tl_tab_csv(t, first, stdout);
@@ -197,8 +203,6 @@ tables(tl_store *s, const char *only, const struct wish *w, tl_error *e)
 		names[0] = tl_strdup(only);
 	if (!bad && !n)
 		bad = tl_error_set(e, TL_USAGE, "%s holds no experiment yet; 'tagloom run SCRIPT.lua' makes one", tl_store_path(s));
-	if (!bad && w->as == TL_AS_JSON)
-		fputs("{\"tables\": [", stdout);
 	for (int64_t i = 0; i < n; i++) {
 		tl_error here = { 0 };
 		if (!bad && one_experiment(s, names[i], w, !shown, &here)) {

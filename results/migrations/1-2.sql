@@ -13,6 +13,7 @@ ALTER TABLE dataset ADD COLUMN propensity_b REAL;
 ALTER TABLE dataset ADD COLUMN cooccurrence BLOB;
 
 -- The split moves to the front of the key: test rows of all runs lie together.
+ALTER TABLE result ADD COLUMN n_skipped INTEGER;
 CREATE TABLE result_2 (
 	run_id INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
 	split TEXT NOT NULL,
@@ -24,7 +25,7 @@ CREATE TABLE result_2 (
 	n_skipped INTEGER,
 	PRIMARY KEY (split, run_id, epoch, metric_id, grp)
 ) WITHOUT ROWID;
-INSERT INTO result_2 (run_id, split, epoch, metric_id, grp, value, n_docs) SELECT run_id, split, epoch, metric_id, grp, value, n_docs FROM result ORDER BY split, run_id, epoch, metric_id, grp;
+INSERT INTO result_2 (run_id, split, epoch, metric_id, grp, value, n_docs, n_skipped) SELECT run_id, split, epoch, metric_id, grp, value, n_docs, n_skipped FROM result ORDER BY split, run_id, epoch, metric_id, grp;
 DROP TABLE result;
 ALTER TABLE result_2 RENAME TO result;
 
