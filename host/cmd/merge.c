@@ -83,8 +83,10 @@ copy_artifacts(tl_store *into, const char *from, int64_t *files, tl_error *e)
 	}
 	if (d)
 		closedir(d);
-	if (!bad) /* paths that name the one folder now name the other */
-		bad = tl_store_run(into, e, "UPDATE artifact SET path = ?2 || substr(path, length(?1) + 1) WHERE substr(path, 1, length(?1) + 1) = ?1 || '/'", "ss", a, b);
+	if (!bad) /* the files of every run lie beside this database now */
+		bad = tl_store_run(into, e,
+		                   "UPDATE OR REPLACE artifact SET path = ?1 || substr(path, instr(path, '/' || (SELECT identity FROM run WHERE id = run_id) || '/')) "
+		                   "WHERE instr(path, '/' || (SELECT identity FROM run WHERE id = run_id) || '/') > 0 AND substr(path, 1, length(?1) + 1) <> ?1 || '/'", "s", b);
 	free(a);
 	free(b);
 	return bad;

@@ -116,8 +116,9 @@ has "$(tagloom merge copy.db "$TAGLOOM_DB")" "0 runs added, 0 brought up to date
 is "$(tagloom table --db copy.db --format csv)" "$(tagloom table --format csv)" "the copy gives the same tables"
 refuse 3 "nothing was merged" "merge: a source that is not there" merge copy.db gone.db
 mkdir -p "$TMP/e.db.d/$(printf '%064x' 111)" && echo weights >"$TMP/e.db.d/$(printf '%064x' 111)/w"
-tagloom merge e.db copy.db >/dev/null && tagloom merge f.db e.db >out
+tagloom merge e.db copy.db >/dev/null && tagloom sql --db e.db --write "INSERT INTO artifact SELECT id, 'weights', '/elsewhere/e.db.d/' || identity || '/w', 'abc', 8 FROM run WHERE identity = '$(printf '%064x' 111)'" && tagloom merge f.db e.db >out
 has "$(cat f.db.d/*/w)" weights "merge brings the files of the runs"
+is "$(tagloom sql --db f.db --format csv "SELECT path FROM artifact WHERE kind = 'weights' AND bytes = 8" | tail -1)" "f.db.d/$(printf '%064x' 111)/w" "and says where they are now"
 
 # --- doctor
 tagloom doctor >out 2>err
