@@ -6,7 +6,7 @@ local tl = require "tagloom"
 return tl.experiment {
 	name = "quickstart",
 	data = tl.dataset { path = tl.arg("data", "data/arxiv"), name = "arxiv-small", max_length = 128 },
-	train = { epochs = 6, batch = 32, lr = 2e-3, warmup = 0.1, select = "ndcg@5" },
+	train = { epochs = 4, batch = 32, lr = 3e-3, warmup = 0.1, select = "ndcg@5" },
 	metrics = { "p@1", "p@3", "p@5", "ndcg@5", "micro_f1", "macro_f1" },
 	seeds = { 1, 2, 3 },
 	baseline = "linear",
@@ -23,7 +23,7 @@ return tl.experiment {
 				tl.encoder.transformer { dim = 96, layers = 2, heads = 4, ffn = 192, vocab = 8000, max_positions = 128, dropout = 0.1, attention_dropout = 0, pooled = "mean" },
 				tl.label.classifier { dropout = 0 },
 			},
-			train = { lr = 1e-3 },
+			train = { epochs = 3, lr = 1.5e-3 },
 		} },
 	},
 }
