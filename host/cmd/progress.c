@@ -58,11 +58,11 @@ duration(tl_text *t, double seconds)
 		tl_text_add(t, "  ETA %ld:%02ld", s / 60, s % 60);
 }
 
-/* "cnn, seed 1  [####....]  50 %  epoch 5/10  loss 0.0812  ndcg@5 0.6120  900 docs/s  98k tokens/s  ETA 0:12" */
+/* "cnn, seed 1  [####....]  50 %  ETA 0:12  epoch 5/10  loss 0.0812  ndcg@5 0.6120  900 docs/s  98k tokens/s"; a narrow terminal loses the end */
 static void
 bar(tl_text *t, const tl_job *j)
 {
-	enum { WIDTH = 16 };
+	enum { WIDTH = 12 };
 	double part = j->steps > 0 ? (double)j->step / (double)j->steps : 0, since = tl_seconds() - j->first_beat;
 	int64_t here = j->step - j->first_step;
 	int full = (int)(part * WIDTH);
@@ -75,14 +75,16 @@ bar(tl_text *t, const tl_job *j)
 		tl_text_add(t, "  %.0f s", tl_seconds() - j->started);
 		return;
 	}
-	tl_text_add(t, " %3.0f %%  epoch %lld/%lld  loss %.4f", 100 * part, (long long)TL_MIN(j->epoch, TL_MAX(j->epochs, 1)), (long long)TL_MAX(j->epochs, 1), j->loss);
+	tl_text_add(t, " %3.0f %%", 100 * part);
+	if (here > 0 && since > 0)
+		duration(t, since / (double)here * (double)(j->steps - j->step));
+	tl_text_add(t, "  epoch %lld/%lld  loss %.4f", (long long)TL_MIN(j->epoch, TL_MAX(j->epochs, 1)), (long long)TL_MAX(j->epochs, 1), j->loss);
 	if (j->metric[0])
 		tl_text_add(t, "  %s %.4f", j->metric, j->value);
 	if (here > 0 && since > 0) {
 		rate(t, (double)here / since * (double)(j->n_documents * j->epochs) / (double)j->steps, "docs/s");
 		if (j->tokens_per_second > 0)
 			rate(t, j->tokens_per_second, "tokens/s");
-		duration(t, since / (double)here * (double)(j->steps - j->step));
 	}
 }
 

@@ -22,5 +22,5 @@ is "$(grep -nE '\b(abort|exit|_exit|_Exit)\(' -r host plugins --include='*.c' | 
 long=$(find host plugins include tests -name '*.[ch]' -o -name '*.lua' -o -name '*.t' | xargs wc -l | awk '$2 != "total" && $1 > 700 { print $2 }')
 is "$long" "" "no file is longer than one reads in a sitting"
 is "$(find . -name '*.py' -not -path './tests/oracles/*' -not -path './tests/peers/*' -not -path './build/*' | tr '\n' ' ')" "" "Python only under tests/oracles and tests/peers"
-is "$(grep -rIlE '(TODO|FIXME|XXX)' host plugins include scripts results 2>/dev/null | tr '\n' ' ')" "" "nothing is marked unfinished"
+is "$(grep -rIlE '\b(TODO|FIXME|XXX)\b' host plugins include scripts results 2>/dev/null | tr '\n' ' ')" "" "nothing is marked unfinished"
 done_testing
