@@ -178,7 +178,7 @@ take_number(struct reader *r)
 {
 	int64_t v = 0;
 
-	if (r->end - r->at < (int64_t)sizeof v)
+	if (r->bad || r->end - r->at < (int64_t)sizeof v)
 		r->bad = true;
 	else
 		memcpy(&v, take(r, sizeof v), sizeof v);
@@ -241,6 +241,8 @@ load_copy(tl_model *m, tl_encoder_copy *c, struct reader *r)
 	int64_t n = take_number(r), item = take_number(r);
 	char name[512];
 
+	if (r->bad || (item != 4 && item != 8))
+		return tl_fail(m->ctx, "the saved copy of the encoder does not fit this model");
 	for (int64_t k = 0; k < n && !r->bad; k++) {
 		bool named = take_name(r, name, sizeof name);
 		int64_t count = take_number(r);

@@ -168,11 +168,12 @@ write_checkpoint(const char *file, const char *prefix, const char *skip, const c
 	tl_model *m = build("[{\"kind\": \"encoder\", \"plugin\": \"transformer\", \"params\": {\"dim\": 8, \"layers\": 1, \"heads\": 2, \"ffn\": 4, \"vocab\": 9, \"max_positions\": 6}}]", 77, &e);
 	tl_weights *w = tl_model_weights(m);
 	tl_st_out *out = tl_alloc((size_t)tl_weights_count(w) * sizeof *out);
+	tl_arena *names = tl_arena_new(0);
 	int n = 0;
 
 	for (int i = 0; i < tl_weights_count(w); i++) {
 		tl_weight_info *x = tl_weights_at(w, i);
-		char *name = tl_format("%s%s", prefix, x->name + strlen("transformer."));
+		char *name = tl_arena_format(names, "%s%s", prefix, x->name + strlen("transformer."));
 		char *norm = strstr(name, "LayerNorm.");
 		if (strstr(name, "pooler") || (skip && strstr(name, skip)) || (only && !strstr(name, only)))
 			continue;
@@ -185,6 +186,7 @@ write_checkpoint(const char *file, const char *prefix, const char *skip, const c
 	}
 	ok(tl_st_write(file, n, out, NULL, &e) == 0, "%s is written", file);
 	free(out);
+	tl_arena_free(names);
 	tl_model_free(m);
 }
 
