@@ -33,15 +33,37 @@ refuse(struct reading *r, const char *construct)
 	return tl_error_set(r->e, TL_ENVIRONMENT, "%s: the pattern \"%.*s\" has %s at %zu, which is not supported; rewrite it without", r->what, (int)TL_MIN(r->n, 200), r->p, construct, r->i);
 }
 
-/* \p{...}, \x{...}: as it is; i stays before the last character of it. */
+/* Whether \p{sc:NAME} is known: PCRE2 takes a script's bare name for its extensions too. */
+static bool
+is_script(const char *name, size_t n)
+{
+	char text[64];
+	int code;
+	PCRE2_SIZE at;
+	pcre2_code *x;
+
+	if (n < 3 || n > 40 || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_") < n)
+		return false;
+	snprintf(text, sizeof text, "\\p{sc:%.*s}", (int)n, name);
+	if ((x = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_UTF, &code, &at, NULL)))
+		pcre2_code_free(x);
+	return x != NULL;
+}
+
+/* \p{...}, \x{...}; i stays before the last character of it. */
 static void
 braced(struct reading *r, const char *text)
 {
-	const char *end = r->i + 1 < r->n && r->p[r->i + 1] == '{' ? memchr(r->p + r->i, '}', r->n - r->i) : NULL;
+	const char *name = r->p + r->i + 2, *end = r->i + 1 < r->n && r->p[r->i + 1] == '{' ? memchr(r->p + r->i, '}', r->n - r->i) : NULL;
 
 	tl_text_bytes(&r->out, text, 2);
 	if (end) {
-		tl_text_bytes(&r->out, r->p + r->i + 1, (size_t)(end - r->p) - r->i);
+		bool not = *name == '^';
+		tl_text_add(&r->out, not ? "{^" : "{");
+		name += not;
+		if (text[1] != 'x' && is_script(name, (size_t)(end - name)))
+			tl_text_add(&r->out, "sc:");
+		tl_text_bytes(&r->out, name, (size_t)(end - name) + 1);
 		r->i = (size_t)(end - r->p);
 	}
 }
