@@ -92,9 +92,12 @@ child(const char *what, int n, uint64_t seed, const tl_check_test *test, struct 
 static void
 limits(void)
 {
+	static const int deadly[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 	struct rlimit core = { 0, 0 };
 
 	setrlimit(RLIMIT_CORE, &core);
+	for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
+		signal(deadly[i], SIG_DFL); /* a sanitizer's handler would turn a crash into an exit */
 #ifndef SANITIZED
 	struct rlimit memory = { (rlim_t)GIGABYTES << 30, (rlim_t)GIGABYTES << 30 };
 	setrlimit(RLIMIT_AS, &memory);

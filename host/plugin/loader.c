@@ -87,7 +87,7 @@ look_at_file(const char *path, tl_error *e)
 		                   got == 0 ? "an empty file" : "a file of another kind");
 	else if (got < (ssize_t)sizeof h)
 		bad = tl_error_set(e, TL_ENVIRONMENT, "wanted a shared object (ELF), got only its first %zd bytes; copy or build it again", got);
-	else if (h.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) || h.e_ident[EI_DATA] != ELFDATA2LSB || (MACHINE && h.e_machine != MACHINE))
+	else if (h.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) || h.e_ident[EI_DATA] != ELFDATA2LSB || (MACHINE != EM_NONE && h.e_machine != MACHINE))
 		bad = tl_error_set(e, TL_ENVIRONMENT, "wanted a shared object for " MACHINE_NAME ", got one for another machine (ELF machine %d, %s); build it on this one",
 		                   h.e_machine, h.e_ident[EI_CLASS] == ELFCLASS64 ? "64 bit" : "32 bit");
 	else if (h.e_type != ET_DYN)

@@ -169,7 +169,7 @@ read_sizes(tl_vector *v, tl_error *e)
 	infer(v, "K", "in.layers", 3, 0);
 	infer(v, "K", "in.call.label_sequence", 3, 0);
 	v->n_labels = tl_json_int(v->dims, "L", -1);
-	if (v->n_labels < 0 || v->n_labels > 100000000)
+	if (v->n_labels < 0 || v->n_labels > 10000000)
 		return tl_error_set(e, TL_ENVIRONMENT, "metadata dims: L is %s", json_object_get(v->dims, "L") ? "no number of labels" : "missing");
 	return 0;
 }
