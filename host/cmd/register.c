@@ -169,12 +169,10 @@ register_run(tl_store *s, tl_plan_set *p, tl_planned *r, const tl_sweep_options 
 }
 
 static int
-register_all(tl_store *s, tl_plan_set *p, const tl_sweep_options *o, const char *argv, tl_error *e)
+register_all(tl_store *s, tl_plan_set *p, const tl_sweep_options *o, const char *argv, const char *commit, const char *diff, tl_error *e)
 {
-	char *commit, *diff;
 	int status = 0;
 
-	tl_git_state(p->script_dir, &commit, &diff);
 	if (tl_store_begin(s, e))
 		status = -1;
 	for (int64_t i = 0; i < p->n_datasets && !status; i++) {
@@ -193,15 +191,13 @@ register_all(tl_store *s, tl_plan_set *p, const tl_sweep_options *o, const char 
 		tl_store_rollback(s);
 	else
 		status = tl_store_commit(s, e);
-	free(commit);
-	free(diff);
 	return status;
 }
 
 int
 tl_plan_register(tl_plan_set *p, const tl_sweep_options *o, const json_t *argv, tl_error *e)
 {
-	char *words = tl_json_canonical(argv);
+	char *words = tl_json_canonical(argv), *commit, *diff;
 	const char *slash = strrchr(o->db, '/');
 	tl_store *s = NULL;
 	int status = -1;
@@ -211,11 +207,14 @@ tl_plan_register(tl_plan_set *p, const tl_sweep_options *o, const json_t *argv, 
 		tl_make_dirs(folder, e);
 		free(folder);
 	}
+	tl_git_state(p->script_dir, &commit, &diff); /* starts git, so before the database is open */
 	if (!e->status)
 		s = tl_store_open(o->db, false, e);
 	if (s)
-		status = register_all(s, p, o, words, e);
+		status = register_all(s, p, o, words, commit, diff, e);
 	tl_store_close(s);
+	free(commit);
+	free(diff);
 	free(words);
 	if (status && e->status == TL_FAILED)
 		e->status = TL_ENVIRONMENT;
