@@ -64,6 +64,7 @@ typedef struct tl_model_setup {
 	tl_tokenizer *tokenizer;          /* may be NULL; a from-scratch encoder's is trained by the layer above */
 	const json_t *dims;               /* verify: {"L": .., "d": ..}; else NULL */
 	bool recompute;                   /* what tl_recompute answers */
+	bool blank;                       /* all weights stay zero: the caller reads them from a file */
 	bool skip_weights;                /* dry run: shapes and counts only */
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;

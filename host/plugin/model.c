@@ -431,6 +431,7 @@ tl_model_build(const tl_model_setup *setup, tl_injection *injection, tl_error *e
 	m->resolved = json_array();
 	m->skip_weights = setup->skip_weights;
 	m->recompute = setup->recompute;
+	m->blank = setup->blank;
 	m->warn = setup->warn;
 	m->warn_arg = setup->warn_arg;
 	m->injection = injection;

@@ -119,7 +119,7 @@ struct tl_model {
 	const tl_tokenizer *tokenizer;
 	char *script_dir;
 	json_t *dims, *resolved;
-	bool skip_weights, recompute;
+	bool skip_weights, recompute, blank;
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;
 
@@ -175,6 +175,7 @@ int tl_create_weights(tl_model *m, tl_error *e);
 void tl_point_weights(tl_model_instance *i, tl_weights *from, void *self, tl_arena *a, bool by_name);
 char *tl_weights_folder(const char *folder, const char *script_dir);  /* malloc'd path of the folder that exists; else the folder as written */
 char *tl_checkpoint_config(const char *folder, tl_error *e);          /* config.json's text with the pooling; malloc'd */
+bool tl_fresh_allowed(const char *name);                             /* may be missing in a checkpoint */
 int tl_load_checkpoint(tl_model *m, tl_model_instance *encoder, const char *folder, tl_error *e);
 int tl_freeze(tl_model *m, tl_model_instance *encoder, tl_error *e);
 

@@ -183,13 +183,20 @@ read_values(tl_model *m, const tl_st_entry *x, tl_tensor *to, tl_error *e)
 	return status;
 }
 
+/* May a checkpoint lack the weight? Then it keeps its initial values. */
+bool
+tl_fresh_allowed(const char *name)
+{
+	return tl_starts(name, "pooler.");
+}
+
 static int
 load_one(tl_model *m, const struct checkpoint *c, const tl_bound_weight *b, int *fresh, tl_error *e)
 {
 	const tl_st_entry *x = find_entry(c, b->name);
 	bool same = x && x->rank == b->rank;
 
-	if (!x && tl_starts(b->name, "pooler.")) {
+	if (!x && tl_fresh_allowed(b->name)) {
 		++*fresh;
 		return 0;
 	}

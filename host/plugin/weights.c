@@ -200,6 +200,9 @@ tl_create_weights(tl_model *m, tl_error *e)
 			info->lr = tl_json_number(i->params, "lr", -1);
 			info->weight_decay = tl_json_number(i->params, "weight_decay", -1);
 			info->decay = i->weight[b].rank > 1 && !(i->weight[b].row->flags & TL_NO_DECAY);
+			/* What is read from a file need not be drawn first: a vocabulary's worth of normal numbers takes a second. */
+			if (m->blank || (folder && !tl_fresh_allowed(i->weight[b].name)))
+				continue;
 			if (initialise(m, i, &i->weight[b], scale, e) < 0)
 				return tl_error_who(e, "%s: weight %s", i->who, i->weight[b].name);
 		}

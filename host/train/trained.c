@@ -258,7 +258,7 @@ read_model(tl_trained *t, const char *folder, tl_registry *r, int threads, tl_er
 
 	t->pool = tl_pool_new(TL_MAX(threads, 1));
 	t->m = tl_model_new(&(tl_model_setup){ .registry = r, .modules = json_object_get(t->config, "model"), .script_dir = folder, .compute = TL_F32, .pool = t->pool,
-		.seed = (uint64_t)tl_json_int(t->config, "seed", 0), .n_labels = t->d->n_labels, .statistics = &t->d->statistics, .dataset = t->d, .tokenizer = t->tokenizer }, e);
+		.seed = (uint64_t)tl_json_int(t->config, "seed", 0), .n_labels = t->d->n_labels, .statistics = &t->d->statistics, .dataset = t->d, .tokenizer = t->tokenizer, .blank = true }, e);
 	if (!t->m || tl_weights_read(tl_model_weights(t->m), path, e) < 0)
 		status = -1;
 	free(path);
