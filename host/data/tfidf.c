@@ -37,19 +37,67 @@ is_word(int32_t c)
 	}
 }
 
+/* Has upper or lower case (Unicode's Cased): capitals, small letters, and what only looks like them. */
 static bool
 is_cased(int32_t c)
 {
-	return c > 0 && (utf8proc_tolower(c) != c || utf8proc_toupper(c) != c);
+	static const int32_t more[][2] = { { 0xAA, 0xAA }, { 0xBA, 0xBA }, { 0x2B0, 0x2B8 }, { 0x2C0, 0x2C1 }, { 0x2E0, 0x2E4 }, { 0x345, 0x345 }, { 0x37A, 0x37A }, { 0x1D2C, 0x1D6A }, { 0x1D78, 0x1D78 }, { 0x1D9B, 0x1DBF },
+		{ 0x2071, 0x2071 }, { 0x207F, 0x207F }, { 0x2090, 0x209C }, { 0x2160, 0x217F }, { 0x24B6, 0x24E9 }, { 0x2C7C, 0x2C7D }, { 0xA69C, 0xA69D }, { 0xA770, 0xA770 }, { 0xA7F8, 0xA7F9 }, { 0xAB5C, 0xAB5F },
+		{ 0x10780, 0x10780 }, { 0x10783, 0x10785 }, { 0x10787, 0x107B0 }, { 0x107B2, 0x107BA }, { 0x1E030, 0x1E06D }, { 0x1F130, 0x1F149 }, { 0x1F150, 0x1F169 }, { 0x1F170, 0x1F189 } };
+
+	switch (utf8proc_category(c)) {
+	case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT:
+		return true;
+	default:
+		for (int i = 0; i < TL_COUNT(more) && more[i][0] <= c; i++)
+			if (c <= more[i][1])
+				return true;
+		return false;
+	}
 }
 
-struct scan { const unsigned char *s, *end; int32_t before; };
+/* Passed over where the case of neighbours is looked for (Case_Ignorable): marks, format characters, modifiers, punctuation inside words. */
+static bool
+is_passed_over(int32_t c)
+{
+	static const int32_t inside[] = { '\'', '.', ':', 0xB7, 0x387, 0x55F, 0x5F4, 0x2018, 0x2019, 0x2024, 0x2027, 0xFE13, 0xFE52, 0xFE55, 0xFF07, 0xFF0E, 0xFF1A };
+
+	switch (utf8proc_category(c)) {
+	case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_ME: case UTF8PROC_CATEGORY_CF: case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_SK:
+		return true;
+	default:
+		for (int i = 0; i < TL_COUNT(inside); i++)
+			if (inside[i] == c)
+				return true;
+		return false;
+	}
+}
+
+struct scan { const unsigned char *s, *end; bool cased; /* the last character that is not passed over has case */ };
+
+/* A capital sigma ends a word: after a cased character, before none. */
+static bool
+is_final(const struct scan *x)
+{
+	const unsigned char *s = x->s;
+	int32_t c;
+
+	while (x->cased && s < x->end) {
+		utf8proc_ssize_t n = utf8proc_iterate(s, x->end - s, &c);
+		if (n <= 0)
+			return true;
+		if (!is_passed_over(c))
+			return !is_cased(c);
+		s += n;
+	}
+	return x->cased;
+}
 
 /* The next code point in lower case; -1 at the end. Invalid bytes come as U+FFFD. A second code point, where lowering makes two, in *more (else 0). */
 static int32_t
 next_lower(struct scan *x, int32_t *more)
 {
-	int32_t c, after = 0;
+	int32_t c;
 	utf8proc_ssize_t n;
 
 	*more = 0;
@@ -57,29 +105,28 @@ next_lower(struct scan *x, int32_t *more)
 		return -1;
 	if (*x->s < 128) {
 		c = *x->s++;
-		x->before = c;
+		if (c != '\'' && c != '.' && c != ':' && c != '^' && c != '`')
+			x->cased = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 		return c >= 'A' && c <= 'Z' ? c + 32 : c;
 	}
 	n = utf8proc_iterate(x->s, x->end - x->s, &c);
 	if (n <= 0) {
 		x->s++;
-		x->before = 0xFFFD;
+		x->cased = false;
 		return 0xFFFD;
 	}
 	x->s += n;
+	if (c == 0x3A3) {
+		c = is_final(x) ? 0x3C2 : 0x3C3;
+		x->cased = true;
+		return c;
+	}
+	if (!is_passed_over(c))
+		x->cased = is_cased(c);
 	if (c == 0x130) { /* capital I with dot: i and a combining dot */
-		x->before = c;
 		*more = 0x307;
 		return 'i';
 	}
-	if (c == 0x3A3) { /* sigma is final after a letter and before none */
-		if (x->s < x->end)
-			utf8proc_iterate(x->s, x->end - x->s, &after);
-		c = is_cased(x->before) && !is_cased(after) ? 0x3C2 : 0x3C3;
-		x->before = 0x3A3;
-		return c;
-	}
-	x->before = c;
 	return utf8proc_tolower(c);
 }
 
@@ -89,7 +136,7 @@ typedef int (*word_fn)(void *arg, const char *text, size_t n);
 static void
 each_word(const char *text, size_t n, tl_text *room, word_fn fn, void *arg)
 {
-	struct scan x = { (const unsigned char *)text, (const unsigned char *)text + n, 0 };
+	struct scan x = { (const unsigned char *)text, (const unsigned char *)text + n, false };
 	int64_t letters = 0;
 	int32_t c, more = 0;
 
