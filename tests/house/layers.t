@@ -16,7 +16,7 @@ $f includes $seen" ;; esac
 done
 is "$bad" "" "a folder of host/ includes only itself and folders above it ($order)"
 is "$(grep -lE '^[^/*]*sqlite3_' -r host plugins --include='*.c' --include='*.h' | grep -v '^host/store/' | tr '\n' ' ')" "" "only host/store says sqlite3_"
-is "$(grep -lE '\b(lua_State|luaL?_)[A-Za-z]*' -r host plugins --include='*.c' --include='*.h' | grep -v '^host/lua/' | tr '\n' ' ')" "" "only host/lua says lua_"
+is "$(grep -lE '\b(lua_State|luaL_[a-z]+\(|lua_[a-z]+\()' -r host plugins --include='*.c' --include='*.h' | grep -v '^host/lua/' | tr '\n' ' ')" "" "only host/lua says lua_"
 is "$(grep -lE '#include "(base|tensor|data|plugin|train|store|lua|cmd)/' -r plugins include | tr '\n' ' ')" "" "plugins and public headers include no host header"
 is "$(grep -nE '\b(abort|exit|_exit|_Exit)\(' -r host plugins --include='*.c' | grep -vE '^host/(cmd/|base/text.c)' | tr '\n' ' ')" "" "no library path aborts or exits"
 long=$(find host plugins include tests -name '*.[ch]' -o -name '*.lua' -o -name '*.t' | xargs wc -l | awk '$2 != "total" && $1 > 700 { print $2 }')
