@@ -1,5 +1,7 @@
 # isolation.t - a plugin that crashes, hangs or exits loses its own run, which is recorded with its name; the sweep goes on.
 . "$SRC/tests/runs/lib.sh"
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}handle_segv=0:handle_abort=0 # under a sanitizer the signals must stay what they are
+export ASAN_OPTIONS
 arms bad good crash exit quit abort fail noise hang good-2
 tagloom run bad.lua --db a.db -D timeout=1 >out 2>err
 is "$?" 1 "some run failed: status 1"
