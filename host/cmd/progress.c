@@ -131,8 +131,10 @@ tl_progress_epoch(const tl_job *j, const char *text)
 {
 	if (silent || terminal)
 		return;
-	if (j->steps)
-		fprintf(stderr, "%s: %s of %lld  loss %.4f  %.0f tokens/s\n", j->label, text, (long long)j->epochs, j->loss, j->tokens_per_second);
-	else
+	if (j->steps) { /* "epoch 2" of the text gets its total: "epoch 2 of 6  p@1 ..." */
+		size_t head = strcspn(text, " ");
+		head += text[head] ? 1 + strcspn(text + head + 1, " ") : 0;
+		fprintf(stderr, "%s: %.*s of %lld%s  loss %.4f  %.0f tokens/s\n", j->label, (int)head, text, (long long)j->epochs, text + head, j->loss, j->tokens_per_second);
+	} else
 		fprintf(stderr, "%s: %s\n", j->label, text);
 }
