@@ -136,6 +136,8 @@ key_sets(tl_ctx *ctx, const struct cacl *self, const tl_lists *y, const tl_lists
 {
 	int64_t queued = self->keys.rows;
 
+	if (!injected && self->key_labels.rows != queued)
+		return tl_fail(ctx, "the queue has %ld keys, but label lists for %ld (draws.queue_labels in reference vectors)", (long)queued, (long)self->key_labels.rows);
 	a->n = y->n + queued;
 	a->labels = tl_scratch(ctx, (size_t)(a->n + 1) * sizeof *a->labels);
 	a->size = tl_scratch(ctx, (size_t)(a->n + 1) * sizeof *a->size);
@@ -232,7 +234,7 @@ forward(tl_ctx *ctx, void *p)
 {
 	struct cacl *self = p;
 	const tl_lists *y = tl_labels(ctx);
-	struct key_set a;
+	struct key_set a = { 0 };
 	tl_lists injected;
 	tl_tensor *z, *keys, *sim, *loss;
 	int64_t n = tl_dim(self->pooled, 0), dims[2];

@@ -85,6 +85,11 @@ forward(tl_ctx *ctx, void *p)
 	have = tl_draw_lists(ctx, NULL, &given);
 	if (have < 0 || (!have && draw(ctx, self, y, &given)))
 		return -1;
+	if (given.n != y->n)
+		return tl_fail(ctx, "there are draws for %d documents, but the batch has %d", given.n, y->n);
+	for (int32_t i = 0; i < given.offsets[given.n]; i++)
+		if (given.index[i] < 0 || given.index[i] >= n_labels)
+			return tl_fail(ctx, "a draw holds label %d; there are %ld labels", given.index[i], (long)n_labels);
 	dims[0] = y->n;
 	dims[1] = n_labels;
 	target = tl_scratch(ctx, (size_t)(y->n * n_labels + 1) * sizeof *target);

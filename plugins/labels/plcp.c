@@ -64,10 +64,12 @@ draw(tl_ctx *ctx, const struct plcp *self, const tl_lists *y, int32_t n_labels, 
 }
 
 static int64_t
-given(const tl_lists *draws, int32_t n_labels, bool per_document, int32_t *a, int32_t *b, double *target)
+given(tl_ctx *ctx, const tl_lists *draws, int32_t n_labels, bool per_document, int32_t *a, int32_t *b, double *target)
 {
 	for (int32_t i = 0; i < draws->n; i++) {
 		const int32_t *row = draws->index + draws->offsets[i]; /* document, a, b, co-occur */
+		if (draws->offsets[i + 1] - draws->offsets[i] != 4 || row[0] < 0 || row[0] >= tl_n_documents(ctx) || row[1] < 0 || row[1] >= n_labels || row[2] < 0 || row[2] >= n_labels)
+			return tl_fail(ctx, "draw %d is no [document, a, b, co-occur] of this batch's documents and %d labels", i, n_labels);
 		int32_t base = per_document ? row[0] * n_labels : 0;
 		a[i] = base + row[1];
 		b[i] = base + row[2];
@@ -100,7 +102,9 @@ forward(tl_ctx *ctx, void *p)
 	target = tl_scratch(ctx, (size_t)most * sizeof *target);
 	if (!a || !b || !target)
 		return -1;
-	n = have ? given(&injected, n_labels, per_document, a, b, target) : draw(ctx, self, y, n_labels, per_document, a, b, target);
+	n = have ? given(ctx, &injected, n_labels, per_document, a, b, target) : draw(ctx, self, y, n_labels, per_document, a, b, target);
+	if (n < 0)
+		return -1;
 	if (!n)
 		return tl_add_loss(ctx, "", tl_fill(ctx, 0, NULL, 0));
 	h = tl_reshape(ctx, self->label_hidden, 2, -1, d, 0, 0);
