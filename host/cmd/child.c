@@ -386,16 +386,13 @@ child_run(const tl_args *a, tl_error *e)
 		tl_plugin_page = at == MAP_FAILED ? NULL : at;
 		close(page);
 	}
-	if (open_run(&c)) {
+	claimed = open_run(&c) ? -2 : tl_store_run_claim(c.store, c.run, getpid(), &c.e);
+	if (claimed == -2) {
 		tell(&c, "M\terror: %s", c.e.text);
-		return TL_ENVIRONMENT;
-	}
-	claimed = tl_store_run_claim(c.store, c.run, getpid(), &c.e);
-	if (claimed == 0) {
-		tl_store_close(c.store);
-		return TL_CHILD_ELSEWHERE;
-	}
-	if (claimed < 0 || load_plan(&c) || choose_arm(&c))
+		code = TL_ENVIRONMENT;
+	} else if (claimed == 0) {
+		code = TL_CHILD_ELSEWHERE;
+	} else if (claimed < 0 || load_plan(&c) || choose_arm(&c))
 		code = end_run(&c, -1, &nothing);
 	else
 		code = train(&c);

@@ -169,6 +169,7 @@ record_death(tl_sweep *s, tl_job *j, int status)
 	const char *how = "failed";
 	tl_error e = { 0 };
 	tl_store *store;
+	bool other;
 
 	if (j->page)
 		snprintf(plugin, sizeof plugin, "%.60s", j->page);
@@ -186,7 +187,9 @@ record_death(tl_sweep *s, tl_job *j, int status)
 	if (plugin[0])
 		snprintf(text + strlen(text), sizeof text - strlen(text), " (in %s)", plugin);
 	store = tl_store_open(s->db, false, &e);
-	if (!store || tl_store_run_end(store, j->run, how, text, plugin, NULL, &e))
+	/* A child that died before it had claimed the run says nothing about the process that has. */
+	other = store && tl_store_int(store, &e, 0, "SELECT count(*) FROM run WHERE id = ?1 AND status = 'running' AND pid <> ?2", "ii", j->run, (int64_t)j->pid);
+	if (!store || (!other && tl_store_run_end(store, j->run, how, text, plugin, NULL, &e)))
 		tl_warning("run %lld: its end could not be recorded: %s", (long long)j->run, e.text);
 	tl_store_close(store);
 	snprintf(j->last_status, sizeof j->last_status, "%s", how);
@@ -200,7 +203,6 @@ finish(tl_sweep *s, tl_job *j, int status)
 
 	close(j->pipe);
 	j->pipe = -1;
-	j->pid = 0;
 	if (elsewhere) {
 		s->waiting++;
 		snprintf(j->last_status, sizeof j->last_status, "elsewhere");
@@ -218,6 +220,7 @@ finish(tl_sweep *s, tl_job *j, int status)
 		else
 			tl_progress_line(j, "%s: %s", j->last_status, j->last_text);
 	}
+	j->pid = 0;
 	if (j->page)
 		munmap(j->page, PAGE);
 	close(j->page_fd);

@@ -5,10 +5,17 @@ local tl = require "tagloom"
 return tl.experiment {
 	name = "long", data = tl.dataset { path = "data", max_length = 16 }, seeds = { 3 }, metrics = { "p@1", "ndcg@3" },
 	model = { tl.encoder.bow { dim = 16, vocab = 200 }, tl.label.classifier {} },
-	train = { epochs = tl.arg("epochs", 600), batch = 4, lr = 1e-3, eval_every = 100, select = "ndcg@3" },
+	train = { epochs = tl.arg("epochs", 4000), batch = 4, lr = 1e-3, eval_every = 1000, select = "ndcg@3" },
 }
 EOT
 bits() { sql "SELECT weights_sha256 || ' ' || (SELECT group_concat(hex(logits)) FROM (SELECT logits FROM prediction WHERE run_id = run.id ORDER BY split, id)) || (SELECT group_concat(value) FROM (SELECT value FROM curve WHERE run_id = run.id ORDER BY name, step)) FROM run WHERE status = 'done'" | sha256sum; }
+under_way() { # waits until the run of $DB is in the middle of its steps
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		sleep 0.1
+		[ -f "$DB" ] && [ "$(sql "SELECT count(*) FROM run WHERE status = 'running'" 2>/dev/null)" = 1 ] && break
+	done
+	sleep 0.3
+}
 DB=whole.db
 tagloom run long.lua --db whole.db >out 2>err
 is "$?" 0 "a run that is left alone"
@@ -17,11 +24,7 @@ whole=$(bits)
 DB=a.db
 tagloom run long.lua --db a.db >out 2>err &
 pid=$!
-for i in 1 2 3 4 5 6 7 8 9 10; do
-	sleep 0.1
-	[ "$(sql "SELECT count(*) FROM curve" 2>/dev/null || echo 0)" -gt 20 ] 2>/dev/null && break
-	[ "$(sql "SELECT count(*) FROM run WHERE status = 'running'" 2>/dev/null)" = 1 ] && [ $i -gt 4 ] && break
-done
+under_way
 kill -INT $pid
 wait $pid
 is "$?" 130 "Ctrl-C: status 130"
@@ -41,7 +44,7 @@ has "$? $(cat err)" "0 nothing to continue" "nothing is left"
 DB=b.db
 tagloom run long.lua --db b.db >out 2>err &
 pid=$!
-sleep 0.6
+under_way
 kill -9 $pid
 wait $pid 2>/dev/null
 sleep 0.2
