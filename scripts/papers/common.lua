@@ -17,7 +17,7 @@ end
 
 -- The tables of a paper: number -> { datasets = { ... }, build = function(name) ... end }. Returns what the script returns.
 function common.run(paper, tables, first)
-	local asked = tostring(tl.arg("table", first)):gsub("^table", "")
+	local asked = tl.arg("table", tostring(first)):gsub("^table", "")
 	local t = tables[math.tointeger(tonumber(asked))]
 	if not t then error(paper .. ": -D table=" .. asked .. ": wanted one of " .. names_of(tables), 0) end
 	local wanted, list = tl.arg("dataset", t.datasets[1]), {}
