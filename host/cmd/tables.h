@@ -68,4 +68,7 @@ char *tl_tab_text_of(tl_tab_stats s, int decimals);
 char *tl_tab_p(double p);
 void tl_tab_note(tl_output as, FILE *f, const char *s); /* one remark, broken before column 80 where it is text */
 
+/* A table printed in a paper ("labelcorank/table8"; "labelcorank": its tables), our numbers beside it, and what differs in our set-up. */
+int tl_reported_write(tl_store *s, const char *what, tl_output as, tl_error *e);
+
 #endif
