@@ -19,18 +19,18 @@ ok $? "configure runs in another folder"
 ok $? "and writes config.mak, config.log and Makefile there"
 has "$(make -C elsewhere -n all 2>&1)" "-I$SRC/include" "whose rules build from the sources' folder"
 # What is built here is installed into a folder of this test's own.
-make -C "$BUILD" install DESTDIR="$TMP/root" PREFIX=/opt/tagloom >out 2>&1
+make -C "$BUILD" install DESTDIR="$TMP/sysroot" PREFIX=/opt/tagloom >out 2>&1
 ok $? "make install DESTDIR= PREFIX="
-root=$TMP/root/opt/tagloom
+root=$TMP/sysroot/opt/tagloom
 [ -x "$root/bin/tagloom" ] && [ -s "$root/include/tagloom/plugin.h" ] && [ -s "$root/include/tagloom/ops.def" ] && [ -s "$root/share/man/man1/tagloom.1" ] && [ -s "$root/lib/tagloom/plugins/labels/classifier.so" ]
 ok $? "the program, headers, manual and plugins lie under the prefix"
-flags=$(PKG_CONFIG_PATH=$root/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$TMP/root pkg-config --cflags tagloom)
-is "$flags" "-I$TMP/root/opt/tagloom/include " "pkg-config gives the installed headers"
+flags=$(PKG_CONFIG_PATH=$root/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$TMP/sysroot pkg-config --cflags tagloom)
+is "$flags" "-I$TMP/sysroot/opt/tagloom/include " "pkg-config gives the installed headers"
 tagloom new label outside . >out 2>&1 && cc $flags -shared -fPIC outside.c -o outside.so >>out 2>&1
 ok $? "a new plugin builds with the installed header alone"
 [ -s out ] && cat out >&2
 tagloom check ./outside.so >out 2>&1
 ok $? "and passes check"
-make -C "$BUILD" uninstall DESTDIR="$TMP/root" PREFIX=/opt/tagloom >out 2>&1
-is "$(find "$TMP/root" -type f | tr '\n' ' ')" "" "make uninstall leaves no file"
+make -C "$BUILD" uninstall DESTDIR="$TMP/sysroot" PREFIX=/opt/tagloom >out 2>&1
+is "$(find "$TMP/sysroot" -type f | tr '\n' ' ')" "" "make uninstall leaves no file"
 done_testing
