@@ -42,7 +42,7 @@ has "$(cat err)" "one.lua:7" "with the line inside the module"
 has "$(cat err)" "matmul" "and the op"
 module 'local x = 1'
 has "$(cat err)" "doc" "a slot that is not written is told"
-module 'slots.doc = kept or slots.doc; kept = slots.doc'
+module 'slots.doc, kept = ops.add(kept or slots.doc, slots.doc), slots.doc'
 has "$(cat err)" "one.lua:7" "a tensor kept from an earlier step is told with its line"
 has "$(cat err)" "its memory is gone" "and why it cannot be used"
 tagloom check scripts/examples/modules.lua >out 2>err
