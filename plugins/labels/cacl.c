@@ -7,7 +7,8 @@
  *   any, all: l_i = -1/|P_i| sum_{p in P_i} ..., P_i = keys that share a label with i, or have its label set;   loss = weight * mean over B
  *   after the step: key = momentum key + (1 - momentum) own; the keys are enqueued, the oldest leave
  *
- * What differs from the paper: documents without labels contribute 0 and are never positives, they stay in A(i); tau has no default.
+ * What differs from the paper: documents without labels contribute 0 and are never positives, they stay in A(i); tau has no default. Where gradients are accumulated over
+ * several batches, the keys of the last one are enqueued.
  */
 #include <string.h>
 
