@@ -139,7 +139,7 @@ initialise(tl_model *m, tl_model_instance *i, const tl_bound_weight *b, double s
 	switch (b->row->init) {
 	case TL_INIT_ZEROS: return 0;
 	case TL_INIT_ONES: tl_init_fill(x, 1); return 0;
-	case TL_INIT_NORMAL: tl_init_normal(x, key, 0.02 * scale); return 0;
+	case TL_INIT_NORMAL: tl_init_normal(tl_ctx_pool(m->ctx), x, key, 0.02 * scale); return 0;
 	case TL_INIT_ORTHOGONAL: return tl_init_orthogonal(x, key, scale, e);
 	case TL_INIT_COPY: return 0; /* after everything else, checkpoints included */
 	default: break;
@@ -154,7 +154,7 @@ initialise(tl_model *m, tl_model_instance *i, const tl_bound_weight *b, double s
 	} else if (b->rank > 2) {
 		out *= (double)b->count / ((double)b->dim[0] * (double)b->dim[1]);
 	}
-	tl_init_uniform(x, key, scale * sqrt(6 / (in + out)));
+	tl_init_uniform(tl_ctx_pool(m->ctx), x, key, scale * sqrt(6 / (in + out)));
 	return 0;
 }
 

@@ -77,9 +77,9 @@ void tl_weights_zero_gradients(tl_weights *w, tl_pool *pool);
 void tl_weights_hash(const tl_weights *w, char hex[65]);
 tl_weights *tl_weights_clone(const tl_weights *w, const char *prefix); /* values of all weights whose name starts with prefix; untrained */
 void tl_weights_free(tl_weights *w);
-/* Initialisers: always drawn on the CPU in float64 from stream (seed, instance, "init", hash(name)), then rounded. */
-void tl_init_uniform(tl_tensor *x, uint64_t key, double limit);
-void tl_init_normal(tl_tensor *x, uint64_t key, double sd);
+/* Initialisers: always drawn on the CPU in float64 from stream (seed, instance, "init", hash(name)), then rounded; the same values with any number of threads, pool may be NULL. */
+void tl_init_uniform(tl_pool *pool, tl_tensor *x, uint64_t key, double limit);
+void tl_init_normal(tl_pool *pool, tl_tensor *x, uint64_t key, double sd);
 void tl_init_fill(tl_tensor *x, double value);
 int tl_init_orthogonal(tl_tensor *x, uint64_t key, double gain, tl_error *e);
 int tl_set_reals(tl_tensor *x, const double *host); /* all values of a weight */

@@ -13,31 +13,53 @@ put(tl_tensor *x, int64_t i, double v)
 		((float *)x->view.data)[i] = (float)v;
 }
 
-/* Value i comes from block i of its stream alone: a large table is drawn in one pass without a word drawn twice. */
+/* Value i comes from block i of its stream alone: a large table is drawn in one pass without a word drawn twice, and
+ * on any number of threads with the same values. */
 static double
 unit(const uint32_t *word)
 {
 	return (double)((uint64_t)(word[0] >> 5) << 26 | word[1] >> 6) * 0x1p-53;
 }
 
-void
-tl_init_uniform(tl_tensor *x, uint64_t key, double limit)
+typedef struct draw { tl_tensor *x; uint64_t key; double scale; } draw;
+enum { DRAW = 16384 }; /* values of one piece */
+
+static void
+uniform_piece(void *arg, int64_t piece)
 {
-	for (int64_t i = 0; i < x->view.count; i++) {
+	const draw *d = arg;
+	int64_t to = TL_MIN((piece + 1) * DRAW, d->x->view.count);
+
+	for (int64_t i = piece * DRAW; i < to; i++) {
 		uint32_t word[4];
-		tl_philox(key, 0, (uint64_t)i, word);
-		put(x, i, limit * (2 * unit(word) - 1));
+		tl_philox(d->key, 0, (uint64_t)i, word);
+		put(d->x, i, d->scale * (2 * unit(word) - 1));
+	}
+}
+
+static void
+normal_piece(void *arg, int64_t piece)
+{
+	const draw *d = arg;
+	int64_t to = TL_MIN((piece + 1) * DRAW, d->x->view.count);
+
+	for (int64_t i = piece * DRAW; i < to; i++) {
+		uint32_t word[4];
+		tl_philox(d->key, 0, (uint64_t)i, word);
+		put(d->x, i, d->scale * sqrt(-2 * log(1 - unit(word))) * cos(6.283185307179586476925 * unit(word + 2)));
 	}
 }
 
 void
-tl_init_normal(tl_tensor *x, uint64_t key, double sd)
+tl_init_uniform(tl_pool *pool, tl_tensor *x, uint64_t key, double limit)
 {
-	for (int64_t i = 0; i < x->view.count; i++) {
-		uint32_t word[4];
-		tl_philox(key, 0, (uint64_t)i, word);
-		put(x, i, sd * sqrt(-2 * log(1 - unit(word))) * cos(6.283185307179586476925 * unit(word + 2)));
-	}
+	tl_pool_run(pool, (x->view.count + DRAW - 1) / DRAW, uniform_piece, &(draw){ x, key, limit });
+}
+
+void
+tl_init_normal(tl_pool *pool, tl_tensor *x, uint64_t key, double sd)
+{
+	tl_pool_run(pool, (x->view.count + DRAW - 1) / DRAW, normal_piece, &(draw){ x, key, sd });
 }
 
 void

@@ -1,28 +1,55 @@
-#!/bin/sh
-# linear.sh - the linear baseline, from files to test metrics, against LibMultiLabel (LIBLINEAR). usage: tests/bench/linear.sh --build DIR
-# PYTHON: a python with libmultilabel and liblinear-multicore; TAGLOOM_DATA: the folder with the data sets; SETS: which (default "goemotions reuters21578 aapd")
-SRC=$(cd "$(dirname "$0")/../.." && pwd) BUILD=.
-[ "$1" = --build ] && BUILD=$2
-tagloom=$(cd "$BUILD" && pwd)/tagloom
-[ -d "$TAGLOOM_DATA" ] || { echo "linear: set TAGLOOM_DATA to the folder that holds the data sets"; exit 1; }
-work=$(mktemp -d "${TMPDIR:-/tmp}/tagloom-bench-XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-TAGLOOM_CACHE=$work/cache
-export TAGLOOM_CACHE
-middle() { sort -n "$1" | sed -n 2p; }
-for set in ${SETS:-goemotions reuters21578 aapd}; do
-	: >"$work/ours" && : >"$work/theirs"
-	for round in 1 2 3; do
-		rm -rf "$work/db" "$work/db.d" "$TAGLOOM_CACHE"
-		start=$(date +%s%N)
-		"$tagloom" run "$SRC/tests/bench/linear.lua" --db "$work/db" -D data="$TAGLOOM_DATA/$set" --threads 2 --quiet || exit 1
-		echo $((($(date +%s%N) - start) / 1000000)) >>"$work/ours"
-		[ -n "$PYTHON" ] && "$PYTHON" "$SRC/tests/peers/libmultilabel_linear.py" "$TAGLOOM_DATA/$set" 2>/dev/null >"$work/peer" &&
-			sed 's/.*"prepare_s": \([0-9.]*\), "train_s": \([0-9.]*\), "test_s": \([0-9.]*\).*/\1 \2 \3/' "$work/peer" | awk '{ print 1000 * ($1 + $2 + $3) }' >>"$work/theirs"
+# linear.sh - seconds of TF-IDF + one-vs-rest on two threads, with the test metrics: the whole command with reading the files and storing the scores,
+# nothing cached; and LibMultiLabel's preparation, training and testing, without its imports and reading. Read by run.
+# SETS: data sets under TAGLOOM_DATA (default "goemotions reuters21578 aapd"); without TAGLOOM_DATA the abstracts that come with the sources.
+linear_peer=
+has_peer libmultilabel.linear && linear_peer=1
+linear_sets=$data
+if [ -n "$TAGLOOM_DATA" ]; then
+	linear_sets=
+	for linear_set in ${SETS:-goemotions reuters21578 aapd}; do
+		if [ -f "$TAGLOOM_DATA/$linear_set/labels.txt" ]; then
+			linear_sets="$linear_sets $TAGLOOM_DATA/$linear_set"
+		else
+			echo "left out: TAGLOOM_DATA=$TAGLOOM_DATA holds no $linear_set"
+		fi
 	done
-	ours=$(middle "$work/ours") theirs=$(middle "$work/theirs")
-	"$tagloom" table --db "$work/db" --metrics p@1,p@3 --format csv | tail -1
-	[ -s "$work/peer" ] && cat "$work/peer"
-	echo "linear: $set: $ours ms on two threads, reading included${theirs:+; LibMultiLabel $theirs ms after reading, $(echo "$theirs $ours" | awk '{ printf "%.1f", $1 / $2 }') times as long}"
+fi
+cat >"$work/linear.lua" <<'LUA'
+local tl = require "tagloom"
+return tl.experiment {
+	name = "linear", data = tl.dataset { path = tl.arg("data", ""), name = "bench" }, model = { tl.label.linear {} },
+	metrics = { "p@1", "p@3", "micro_f1", "macro_f1" }, seeds = { 1 },
+}
+LUA
+linear_row='%-14s %-14s %8s %7s %7s %9s %9s\n'
+linear_value() { # linear_value METRIC
+	"$tagloom" sql --db "$work/linear.db" --format csv "SELECT printf('%.4f', value) FROM result JOIN metric ON metric.id = metric_id WHERE split = 'test' AND grp = '' AND name = '$1'" | tail -1
+}
+linear_set() { # linear_set FOLDER
+	: >"$work/linear-ours"
+	: >"$work/linear-peer"
+	linear_with=$linear_peer
+	if [ -n "$linear_peer" ] && [ ! -f "$1/train.jsonl.xz" ]; then
+		echo "no peer: it reads train.jsonl.xz, which $1 does not hold"
+		linear_with=
+	fi
+	for linear_i in $(seq "$rounds"); do
+		rm -rf "$work/linear.db" "$work/linear.db.d" "$work/cache"
+		linear_start=$(now)
+		TAGLOOM_CACHE=$work/cache "$tagloom" run "$work/linear.lua" --db "$work/linear.db" -D data="$1" --threads 2 --quiet || return 1
+		since "$linear_start" >>"$work/linear-ours"
+		[ -z "$linear_with" ] && continue
+		"$python" "$SRC/tests/peers/libmultilabel_linear.py" "$1" >"$work/linear-one" 2>"$work/linear-err" || { tail -3 "$work/linear-err" >&2; return 1; }
+		cat "$work/linear-one" >>"$work/linear-peer"
+	done
+	linear_ours=$(median <"$work/linear-ours") linear_name=$(basename "$1")
+	linear_other=$(awk -F'[:,]' '{ s = 0; for (i = 1; i < NF; i++) if ($i ~ /"(prepare|train|test)_s"/) s += $(i + 1); print s }' "$work/linear-peer" | median)
+	printf "$linear_row" "$linear_name" tagloom "$linear_ours" "$(linear_value p@1)" "$(linear_value p@3)" "$(linear_value micro_f1)" "$(linear_value macro_f1)"
+	[ -z "$linear_with" ] || printf "$linear_row" "$linear_name" LibMultiLabel "$linear_other" "$(field P@1 <"$work/linear-peer" | median)" "$(field P@3 <"$work/linear-peer" | median)" \
+		"$(field Micro-F1 <"$work/linear-peer" | median)" "$(field Macro-F1 <"$work/linear-peer" | median)"
+	said="$said${said:+, }$linear_name $linear_ours s$(beside "$linear_ours" "$linear_other" "LibMultiLabel's time")"
+}
+printf "$linear_row" data program seconds p@1 p@3 micro_f1 macro_f1
+for linear_folder in $linear_sets; do
+	linear_set "$linear_folder" || return 1
 done

@@ -1,29 +1,26 @@
-#!/bin/sh
-# tokenizer.sh - tokenization on one core against Hugging Face tokenizers. usage: tests/bench/tokenizer.sh --build DIR
-# PYTHON: a python with that library; TAGLOOM_DATA: the folder with arxiv54; MINILM: a folder with its tokenizer.json (default: the committed WordPiece tokenizer)
-SRC=$(cd "$(dirname "$0")/../.." && pwd) BUILD=.
-[ "$1" = --build ] && BUILD=$2
-BUILD=$(cd "$BUILD" && pwd)
-[ -d "$TAGLOOM_DATA/arxiv54" ] || { echo "tokenizer: set TAGLOOM_DATA to the folder that holds arxiv54"; exit 1; }
-work=$(mktemp -d "${TMPDIR:-/tmp}/tagloom-bench-XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-value() { sed -n "s/^$1 = *//p" "$BUILD/config.mak"; }
-# shellcheck disable=SC2046
-$(value CC) -std=c11 -D_GNU_SOURCE $(value CFLAGS) $(value INCS) -I"$SRC/include" -I"$SRC/host" "$SRC/tests/bench/tokenizer.c" "$BUILD"/build/host/base/*.o "$BUILD"/build/host/data/*.o \
-	"$BUILD/build/gen/embedded.o" -o "$work/tokenizer" $(value LDFLAGS) $(value LIBS) || exit 1
-docs=10000 train=$TAGLOOM_DATA/arxiv54/train.jsonl
-middle() { sort -n "$1" | sed -n 2p; }
-one() { # one NAME FILE
-	: >"$work/ours" && : >"$work/theirs"
-	for round in 1 2 3; do
-		"$work/tokenizer" "$2" "$train" $docs >"$work/out" || exit 1
-		cut -d' ' -f2 "$work/out" >>"$work/ours"
-		[ -n "$PYTHON" ] && RAYON_NUM_THREADS=1 "$PYTHON" "$SRC/tests/peers/tokenizers_speed.py" "$2" "$TAGLOOM_DATA/arxiv54" $docs | sed 's/.*"single_mb_s": \([0-9.]*\).*/\1/' >>"$work/theirs"
+# tokenizer.sh - MB of text per second on one core, one call per text: ours and Hugging Face tokenizers with the same tokenizer.json. Read by run.
+# WordPiece: MiniLM's, else the one that the tests have; byte-level BPE: that of the tests.
+token_peer=
+has_peer tokenizers && token_peer=1
+if [ -n "$token_peer" ] && [ ! -f "$data/train.jsonl.xz" ]; then
+	echo "no peer: it reads train.jsonl.xz, which $data does not hold"
+	token_peer=
+fi
+token_wordpiece=$minilm/tokenizer.json
+[ -f "$token_wordpiece" ] || token_wordpiece=$SRC/tests/oracles/tokenizers/wordpiece-uncased.json
+printf '%-16s %-20s %8s %9s\n' tokenizer program MB/s tokens
+for token_kind in wordpiece bpe; do
+	token_file=$token_wordpiece
+	[ $token_kind = wordpiece ] || token_file=$SRC/tests/oracles/tokenizers/bpe.json
+	: >"$work/token-ours"
+	: >"$work/token-peer"
+	for token_i in $(seq "$rounds"); do
+		"$bench" tokenizer "$data" "$token_file" 10000 >>"$work/token-ours" || return 1
+		[ -z "$token_peer" ] || RAYON_NUM_THREADS=1 "$python" "$SRC/tests/peers/tokenizers_speed.py" "$token_file" "$data" 10000 >>"$work/token-peer" || return 1
 	done
-	ours=$(middle "$work/ours") theirs=$(middle "$work/theirs")
-	echo "tokenizer: $1: $ours MB/s on one core${theirs:+; the reference library $theirs MB/s, $(echo "$ours $theirs" | awk '{ printf "%.1f", $1 / $2 }') times}"
-}
-one "byte-level BPE" "$SRC/tests/oracles/tokenizers/bpe.json"
-[ -n "$MINILM" ] && wordpiece=$MINILM/tokenizer.json || wordpiece=$SRC/tests/oracles/tokenizers/wordpiece-uncased.json
-one "WordPiece" "$wordpiece"
+	token_rate=$(field single_mb_s <"$work/token-ours" | median) token_other=$(field single_mb_s <"$work/token-peer" | median)
+	printf '%-16s %-20s %8s %9s\n' $token_kind tagloom "$token_rate" "$(field tokens <"$work/token-ours" | median)"
+	[ -z "$token_peer" ] || printf '%-16s %-20s %8s %9s\n' $token_kind tokenizers "$token_other" "$(field tokens <"$work/token-peer" | median)" \
+		$token_kind 'tokenizers, batched' "$(field batch_mb_s <"$work/token-peer" | median)" ""
+	said="$said${said:+, }$token_kind $token_rate MB/s per core$(beside "$token_rate" "$token_other" tokenizers)"
+done

@@ -229,6 +229,29 @@ plugin_op(tl_ctx *ctx, tl_ctx *single)
 	refused(single, tl_apply(single, &cube, &x, 1, &by, 1), "cube: this op has no float kernel");
 }
 
+/* Initial values do not depend on the number of threads that draw them. */
+static void
+drawn_on_threads(void)
+{
+	tl_weights *w = tl_weights_new(TL_F32);
+	int64_t d[2] = { 301, 257 };
+	tl_pool *pool = tl_pool_new(3);
+	const char *name[4] = { "a", "b", "c", "d" };
+
+	for (int i = 0; i < 4; i++)
+		tl_weights_add(w, name[i], 2, d, true, NULL);
+	tl_weights_finish(w, NULL);
+	tl_init_uniform(NULL, tl_weights_at(w, 0)->tensor, 5, 0.5);
+	tl_init_uniform(pool, tl_weights_at(w, 1)->tensor, 5, 0.5);
+	tl_init_normal(NULL, tl_weights_at(w, 2)->tensor, 5, 0.02);
+	tl_init_normal(pool, tl_weights_at(w, 3)->tensor, 5, 0.02);
+	const float *v = tl_weights_values(w);
+	int64_t n = d[0] * d[1], step = tl_weights_at(w, 1)->offset;
+	ok(!memcmp(v, v + step, (size_t)n * 4) && !memcmp(v + 2 * step, v + 3 * step, (size_t)n * 4) && v[0] != v[1] && v[n - 1] != 0, "initial values are the same on one thread and on three");
+	tl_pool_free(pool);
+	tl_weights_free(w);
+}
+
 static void
 weights(void)
 {
@@ -242,7 +265,8 @@ weights(void)
 	ok(tl_weights_add(w, "m.weight", 2, d, true, &e) == 0 && tl_weights_add(w, "m.bias", 1, d, true, &e) == 1 && tl_weights_add(w, "n.x", 1, d, false, &e) == 2, "three weights");
 	ok(tl_weights_add(w, "m.bias", 1, d, true, &e) < 0 && strstr(e.text, "weight m.bias: there are two of that name"), "two of a name are refused");
 	ok(!tl_weights_finish(w, NULL) && tl_weights_size(w) == 48 && tl_weights_at(w, 1)->offset == 16, "they lie one after the other");
-	tl_init_uniform(tl_weights_at(w, 0)->tensor, 7, 0.5);
+	tl_init_uniform(NULL, tl_weights_at(w, 0)->tensor, 7, 0.5);
+	drawn_on_threads();
 	ok(!tl_init_orthogonal(tl_weights_at(w, 0)->tensor, 7, 1, NULL), "orthogonal");
 	tl_ctx_begin(ctx, 1, 0, true, true);
 	tl_get_reals(ctx, tl_weights_at(w, 0)->tensor, v);

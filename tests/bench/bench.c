@@ -1,0 +1,318 @@
+/*
+ * bench.c - the measured side of `make bench`: training and inference steps, the matrix products that they contain, token ids for
+ * the peer, tokenizer speed, and seconds until a command's first step. Every figure is one JSON line.
+ *
+ *   bench ids DATA MINILM FILE DOCS           token ids of the first documents, as JSON lists
+ *   bench step DATA MINILM MODE DOCS THREADS ROUNDS   MODE: train, infer, gemm
+ *   bench tokenizer DATA FILE DOCS            FILE: a tokenizer.json
+ *   bench start COMMAND...                    runs it on a terminal of its own until a loss is shown, then stops it
+ */
+#include <pty.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "train/loop.h"
+#include "tensor/core.h"
+
+enum { BATCH = 16, WIDTH = 384, INNER = 1536, LAYERS = 6, LENGTH = 512 };
+
+typedef struct bench {
+	tl_error e;
+	tl_registry *registry;
+	tl_dataset *d;
+	tl_tokenizer *tokenizer;
+	tl_tokens tokens;
+	json_t *modules;
+	int64_t docs, n_tokens;
+} bench;
+
+static int
+failed(bench *b)
+{
+	fprintf(stderr, "bench: %s\n", b->e.text);
+	return 1;
+}
+
+/* The model that the peer builds: 6 layers of 384, dropout 0.1 outside of attention, a pooler over the first token, one linear layer. */
+static json_t *
+model_of(const char *minilm)
+{
+	json_t *encoder = json_pack("{s:i, s:i, s:i, s:i, s:i, s:s, s:f, s:f}", "dim", WIDTH, "layers", LAYERS, "heads", 12, "ffn", INNER, "vocab", 30522, "pooled", "pooler", "dropout", 0.1,
+	                            "attention_dropout", 0.0);
+
+	if (*minilm) {
+		json_decref(encoder);
+		encoder = json_pack("{s:s, s:s, s:f, s:f}", "weights", minilm, "pooled", "pooler", "dropout", 0.1, "attention_dropout", 0.0);
+	}
+	return json_pack("[{s:s, s:s, s:s, s:o, s:s}, {s:s, s:s, s:s, s:{s:f}, s:s}]", "kind", "encoder", "plugin", "transformer", "name", "transformer", "params", encoder, "where", "bench", "kind", "label",
+	                 "plugin", "classifier", "name", "classifier", "params", "dropout", 0.0, "where", "bench");
+}
+
+static int
+open_data(bench *b, const char *data)
+{
+	json_t *config = json_pack("{s:{s:s, s:s, s:i}}", "data", "path", data, "name", "bench", "max_length", LENGTH);
+
+	b->registry = tl_registry_new();
+	b->d = tl_run_dataset(config, b->registry, NULL, 0, &b->e);
+	json_decref(config);
+	return b->d ? 0 : -1;
+}
+
+static int
+open_all(bench *b, const char *data, const char *minilm, int64_t docs)
+{
+	bool features;
+
+	b->modules = model_of(minilm);
+	if (open_data(b, data) < 0 || tl_run_tokenizer(b->modules, b->registry, b->d, NULL, &b->tokenizer, &features, &b->e) < 0 ||
+	    tl_tokens_open(&b->tokens, &b->d->split[TL_TRAIN], b->tokenizer, LENGTH, 2, &b->e) < 0)
+		return -1;
+	b->docs = TL_MIN(docs, b->tokens.n);
+	b->n_tokens = b->tokens.offsets[b->docs] - b->tokens.offsets[0];
+	return 0;
+}
+
+static int
+write_ids(bench *b, const char *path)
+{
+	tl_text t = { 0 };
+	int status;
+
+	for (int64_t i = 0; i < b->docs; i++) {
+		tl_text_add(&t, i ? ",\n" : "[");
+		for (int64_t k = b->tokens.offsets[i]; k < b->tokens.offsets[i + 1]; k++)
+			tl_text_add(&t, "%s%d", k > b->tokens.offsets[i] ? ", " : "[", b->tokens.ids[k]);
+		tl_text_add(&t, "]");
+	}
+	tl_text_add(&t, "]\n");
+	status = tl_write_file(path, t.s, t.n, &b->e);
+	tl_text_free(&t);
+	return status;
+}
+
+/* --- step ---------------------------------------------------------------------------------------------------------------------------- */
+static tl_plan
+plan_of(void)
+{
+	static json_t *train; /* lives on: the plan borrows its words */
+	tl_plan p;
+
+	train = json_pack("{s:i, s:s, s:i, s:f, s:s, s:s}", "batch", BATCH, "optimizer", "adamw", "clip", 0, "lr", 1e-5, "schedule", "constant", "select", "last");
+	tl_train_defaults(train, false, NULL);
+	tl_plan_read(&p, train);
+	return p;
+}
+
+static int
+pass(bench *b, tl_model *m, tl_optimizer *o, tl_packer *packer, int64_t docs, int64_t *step, double *loss)
+{
+	const tl_split *s = &b->d->split[TL_TRAIN];
+	tl_feed feed = { .n = s->n, .tokens = &b->tokens, .label_offsets = s->label_offsets, .labels = s->labels };
+
+	for (int64_t from = 0; from < docs; from += BATCH, ++*step) {
+		int32_t document[BATCH];
+		int64_t n = TL_MIN(BATCH, docs - from);
+		tl_outcome out = { 0 };
+		double norm;
+		for (int64_t i = 0; i < n; i++)
+			document[i] = (int32_t)(from + i);
+		if (tl_model_step(m, tl_pack(packer, &feed, document, n, true), *step, o != NULL, 1, &out) < 0)
+			return tl_model_error(m, &b->e);
+		if (o && tl_optimizer_step(o, 1, &norm) < 0)
+			return tl_error_set(&b->e, TL_FAILED, "a gradient is not finite");
+		*loss = out.total;
+	}
+	return 0;
+}
+
+static void
+print_rate(const bench *b, const char *mode, int threads, int round, double seconds, double loss)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	printf("{\"layout\": \"ours\", \"round\": %d, \"mode\": \"%s\", \"threads\": %d, \"docs\": %lld, \"tokens\": %lld, \"seconds\": %.3f, \"tokens_per_s\": %.0f, \"loss\": %.6f, \"peak_rss_mb\": %ld}\n", round, mode,
+	       threads, (long long)b->docs, (long long)b->n_tokens, seconds, (double)b->n_tokens / seconds, loss, u.ru_maxrss / 1024);
+	fflush(stdout);
+}
+
+static int
+measure_step(bench *b, const char *mode, int threads, int rounds)
+{
+	tl_plan plan = plan_of();
+	tl_pool *pool = tl_pool_new(threads);
+	tl_packer packer = { 0 };
+	int64_t step = 0;
+	double loss = 0;
+	tl_model *m = tl_model_new(&(tl_model_setup){ .registry = b->registry, .modules = b->modules, .compute = TL_F32, .pool = pool, .seed = 1, .n_labels = b->d->n_labels, .statistics = &b->d->statistics,
+	                                              .dataset = b->d, .tokenizer = b->tokenizer }, &b->e);
+	tl_optimizer *o;
+
+	if (!m)
+		return -1;
+	o = !strcmp(mode, "train") ? tl_optimizer_new(tl_model_weights(m), &plan, pool) : NULL;
+	if (pass(b, m, o, &packer, TL_MIN(2 * BATCH, b->docs), &step, &loss) < 0)
+		return -1;
+	for (int r = 0; r < rounds; r++) {
+		double began = tl_seconds();
+		if (pass(b, m, o, &packer, b->docs, &step, &loss) < 0)
+			return -1;
+		print_rate(b, mode, threads, r, tl_seconds() - began, loss);
+	}
+	tl_packer_free(&packer);
+	tl_optimizer_free(o);
+	tl_model_free(m);
+	tl_pool_free(pool);
+	return 0;
+}
+
+/* Seconds of y = x W^T; with `backward` those of both gradients too. x: [T, in], W: [out, in]. */
+static double
+product(tl_pool *p, float *room, int64_t T, int64_t in, int64_t out, bool backward)
+{
+	float *x = room, *y = x + T * in, *w = y + T * out;
+	double best = 1e9;
+
+	for (int i = 0; i < 4; i++) {
+		double began = tl_seconds();
+		tl_gemm_f32(p, 0, 1, T, out, in, 1, x, in, w, in, 0, y, out);
+		if (backward) {
+			tl_gemm_f32(p, 0, 0, T, in, out, 1, y, out, w, in, 0, x, in);
+			tl_gemm_f32(p, 1, 0, out, in, T, 1, y, out, x, in, 0, w, in);
+		}
+		best = TL_MIN(best, tl_seconds() - began);
+	}
+	return best;
+}
+
+/* What the matrix products of the linear layers alone would allow: tokens/s at this batch's number of tokens. */
+static int
+measure_products(bench *b, int threads, int rounds)
+{
+	tl_pool *pool = tl_pool_new(threads);
+	int64_t batches = (b->docs + BATCH - 1) / BATCH, T = b->n_tokens / batches;
+	size_t n = (size_t)(T * (WIDTH + INNER) + WIDTH * INNER);
+	float *room = tl_alloc(n * sizeof *room);
+
+	for (int r = 0; r < rounds; r++)
+		for (int backward = 0; backward < 2; backward++) {
+			double s = 0;
+			memset(room, 0, n * sizeof *room);
+			s += 4 * product(pool, room, T, WIDTH, WIDTH, backward);
+			s += product(pool, room, T, WIDTH, INNER, backward);
+			s += product(pool, room, T, INNER, WIDTH, backward);
+			printf("{\"layout\": \"products\", \"round\": %d, \"mode\": \"%s\", \"threads\": %d, \"tokens_per_s\": %.0f, \"gflops\": %.0f}\n", r, backward ? "train" : "infer", threads,
+			       (double)T / (LAYERS * s), (backward ? 6.0 : 2.0) * (double)T * (4.0 * WIDTH * WIDTH + 2.0 * WIDTH * INNER) / s / 1e9);
+		}
+	free(room);
+	tl_pool_free(pool);
+	return 0;
+}
+
+/* --- tokenizer ------------------------------------------------------------------------------------------------------------------------ */
+static int
+measure_tokenizer(bench *b, const char *path, int64_t docs)
+{
+	const tl_split *s = &b->d->split[TL_TRAIN];
+	double best = 1e9, bytes = 0;
+	tl_ids ids = { 0 };
+	int status = 0;
+
+	if (!(b->tokenizer = tl_tokenizer_load(path, &b->e)))
+		return -1;
+	docs = TL_MIN(docs, s->n);
+	for (int64_t i = 0; i < docs; i++)
+		bytes += s->text_length[i];
+	for (int r = 0; r < 3 && !status; r++) {
+		double began = tl_seconds();
+		ids.n = 0;
+		for (int64_t i = 0; i < docs && !status; i++)
+			status = tl_tokenizer_encode(b->tokenizer, s->text[i], s->text_length[i], true, 0, &ids, &b->e) < 0 ? -1 : 0;
+		best = TL_MIN(best, tl_seconds() - began);
+	}
+	if (!status)
+		printf("{\"texts\": %lld, \"mb\": %.1f, \"tokens\": %lld, \"single_mb_s\": %.2f}\n", (long long)docs, bytes / 1e6, (long long)ids.n, bytes / 1e6 / best);
+	free(ids.at);
+	return status;
+}
+
+/* --- start ----------------------------------------------------------------------------------------------------------------------------- */
+/* The progress bar says "loss" from the moment when the first step begins, and another loss than 0.0000 when one is done. */
+static int
+measure_start(char **command)
+{
+	struct winsize size = { .ws_row = 24, .ws_col = 200 };
+	char seen[8192], *at;
+	size_t n = 0;
+	double began = tl_seconds(), first = 0, done = 0;
+	int fd, status;
+	pid_t pid = forkpty(&fd, NULL, NULL, &size);
+
+	if (pid < 0)
+		return perror("forkpty"), 1;
+	if (!pid) {
+		setenv("TERM", "xterm", 1);
+		execvp(command[0], command);
+		perror(command[0]);
+		_exit(127);
+	}
+	while (!done) {
+		ssize_t got;
+		if (n > sizeof seen / 2) { /* only the last bar matters */
+			memmove(seen, seen + n - 512, 512);
+			n = 512;
+		}
+		got = read(fd, seen + n, sizeof seen - 1 - n);
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+		seen[n] = 0;
+		for (at = seen; (at = strstr(at, "  loss ")) && strlen(at) > 12; at++) {
+			first = first > 0 ? first : tl_seconds() - began;
+			if (strncmp(at + 7, "0.0000", 6)) {
+				done = tl_seconds() - began;
+				break;
+			}
+		}
+	}
+	kill(pid, SIGINT);
+	while (read(fd, seen, sizeof seen) > 0)
+		continue;
+	waitpid(pid, &status, 0);
+	close(fd);
+	if (!done) {
+		seen[TL_MIN(n, sizeof seen - 1)] = 0;
+		fprintf(stderr, "bench: no loss was shown; the command said:\n%s\n", seen);
+		return 1;
+	}
+	printf("{\"first_step_begins_s\": %.2f, \"first_loss_s\": %.2f}\n", first, done);
+	return 0;
+}
+
+int
+main(int n, char **arg)
+{
+	bench b = { 0 };
+	const char *what = n > 1 ? arg[1] : "";
+	int status = -1;
+
+	if (!strcmp(what, "start") && n > 2)
+		return measure_start(arg + 2);
+	if (!strcmp(what, "ids") && n == 6) {
+		status = open_all(&b, arg[2], arg[3], atoll(arg[5])) < 0 ? -1 : write_ids(&b, arg[4]);
+	} else if (!strcmp(what, "step") && n == 8) {
+		if (!open_all(&b, arg[2], arg[3], atoll(arg[5])))
+			status = !strcmp(arg[4], "gemm") ? measure_products(&b, atoi(arg[6]), atoi(arg[7])) : measure_step(&b, arg[4], atoi(arg[6]), atoi(arg[7]));
+	} else if (!strcmp(what, "tokenizer") && n == 5) {
+		status = open_data(&b, arg[2]) < 0 ? -1 : measure_tokenizer(&b, arg[3], atoll(arg[4]));
+	} else {
+		fprintf(stderr, "usage: bench ids|step|tokenizer|start ... (see tests/bench/bench.c)\n");
+		return 2;
+	}
+	return status ? failed(&b) : 0;
+}
