@@ -304,6 +304,8 @@ summary_json(const child *c, const tl_run_summary *s)
 	}
 	if (s->tokens_per_second > 0)
 		json_object_set_new(j, "tokens_per_second", json_real(s->tokens_per_second));
+	if (s->tokens_per_doc > 0)
+		json_object_set_new(j, "tokens_per_doc", json_real(s->tokens_per_doc));
 	return j;
 }
 

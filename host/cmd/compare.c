@@ -1,5 +1,6 @@
 /* compare.c - two arms or two runs: their numbers side by side, tests, and everything in which they differ. */
 #include "cmd.h"
+#include "scored.h"
 #include "tables.h"
 
 #include <math.h>
@@ -360,7 +361,7 @@ compare(tl_store *s, const struct side *x, const char *split, const char *metric
 	for (int k = 0; k < 2; k++)
 		if (!x[k].n)
 			return tl_error_set(e, TL_USAGE, "%s has no finished run yet; 'tagloom runs' tells what became of them", x[k].name);
-	t = tl_tab_of_sides(s, side, split, metrics, e);
+	t = tl_tab_complete(s, side, NULL, split, metrics, NULL, e);
 	if (!t)
 		return -1;
 	tl_tab_compare(t, s, true);

@@ -1,4 +1,5 @@
 /* run.c - tagloom run: a script's arms, trained where they are not done yet. */
+#include "scored.h"
 #include "sweep.h"
 
 #include <stdlib.h>
@@ -133,6 +134,65 @@ say_end(const tl_plan_set *p, const tl_sweep *s, const tl_sweep_options *o, doub
 		tl_note("go on with: tagloom resume --db %s", o->db);
 }
 
+typedef struct scoring_call { tl_plan_set *plan; const char *db; } scoring_call;
+
+/* Values of one arm's metrics that its run was not measured by. */
+static int
+score_run(tl_store *s, tl_plan_set *p, const tl_planned *r, tl_error *e)
+{
+	const json_t *metrics = json_object_get(p->arms[r->arm].config, "metrics"), *m;
+	const char **names = tl_alloc((json_array_size(metrics) + 1) * sizeof *names);
+	char *status = tl_store_text(s, e, "SELECT status FROM run WHERE id = ?1", "i", r->run);
+	size_t i;
+	int stored = 0;
+
+	json_array_foreach((json_t *)metrics, i, m)
+		names[i] = json_string_value(m);
+	if (tl_streq(status, "done"))
+		stored = tl_score_lacking(s, p->registry, r->run, NULL, (int)json_array_size(metrics), names, e);
+	free(status);
+	free(names);
+	return stored;
+}
+
+static int
+score_all(void *arg, tl_text *out, tl_error *e)
+{
+	scoring_call *call = arg;
+	tl_store *s = tl_store_open(call->db, false, e);
+	int64_t runs = 0;
+
+	for (int64_t i = 0; s && i < call->plan->n_runs; i++) {
+		tl_error here = { 0 };
+		int stored = call->plan->runs[i].linked ? score_run(s, call->plan, &call->plan->runs[i], &here) : 0;
+		runs += stored > 0;
+		if (stored < 0 && !strstr(out->s ? out->s : "", here.text))
+			tl_text_add(out, "%s%s", out->n ? "\n" : "", here.text);
+	}
+	if (runs)
+		tl_text_add(out, "%smetrics that are new were computed from the stored scores of %lld run%s", out->n ? "\n" : "", (long long)runs, runs == 1 ? "" : "s");
+	tl_store_close(s);
+	return s ? 0 : -1;
+}
+
+/* Runs that were done already may have been measured by other metrics; theirs come from stored scores. */
+static void
+score_linked(tl_plan_set *p, const char *db)
+{
+	scoring_call call = { p, db };
+	tl_text out = { 0 };
+	tl_error e = { 0 };
+	bool any = false;
+
+	for (int64_t i = 0; i < p->n_runs; i++)
+		any |= p->runs[i].linked;
+	if (any && tl_isolated(score_all, &call, &out, &e))
+		tl_warning("metrics of runs that were done already: %s", e.text);
+	if (out.n)
+		tl_note("%s", out.s);
+	tl_text_free(&out);
+}
+
 static int
 sweep(tl_plan_set *p, const tl_sweep_options *o, tl_error *e)
 {
@@ -151,6 +211,8 @@ sweep(tl_plan_set *p, const tl_sweep_options *o, tl_error *e)
 		s.jobs = (int)TL_MIN((int64_t)s.jobs, TL_MAX(s.n, 1));
 		say_plan(p, &s);
 		status = tl_sweep_run(&s, e) ? -1 : tl_sweep_status(&s);
+		if (!s.interrupted)
+			score_linked(p, o->db);
 		say_end(p, &s, o, tl_seconds() - began);
 	}
 	tl_sweep_free(&s);

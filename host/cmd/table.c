@@ -1,5 +1,6 @@
 /* table.c - the comparison table. */
 #include "cmd.h"
+#include "scored.h"
 #include "tables.h"
 
 #include <stdlib.h>
@@ -25,7 +26,7 @@ struct wish { const char *split, *metrics, *baseline; int rows, cols; tl_output 
 static int
 one_experiment(tl_store *s, const char *name, const struct wish *w, bool first, tl_error *e)
 {
-	tl_tab *t = tl_tab_load(s, name, w->split, w->metrics, w->baseline, e);
+	tl_tab *t = tl_tab_complete(s, NULL, name, w->split, w->metrics, w->baseline, e);
 
 	if (!t)
 		return -1;
@@ -102,8 +103,9 @@ const tl_verb tl_verb_table = {
 	.description = "Means and sample standard deviations over seeds, differences to the baseline, over how many seeds an arm won or lost, and a\n"
 	               "paired test over documents from stored scores: p by approximate randomisation (10,000 seeded rounds, Holm-corrected over the\n"
 	               "arms compared within a metric) and a 95 % bootstrap interval. Per-document rows are averaged over the seeds that both arms\n"
-	               "have. Computed tests are kept in the table `test`. Several datasets give a table each; two definitions of a metric never\n"
-	               "share a column; runs that failed are told below. The best mean is bold on a terminal.",
+	               "have. Computed tests are kept in the table `test`. A metric that finished runs were not measured by is computed from their\n"
+	               "stored scores, and kept. Several datasets give a table each; two definitions of a metric never share a column; runs that\n"
+	               "failed are told below. The best mean is bold on a terminal.",
 	.options = options,
 	.least = 0,
 	.most = 0,

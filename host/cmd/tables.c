@@ -405,8 +405,8 @@ choose_metrics(tl_tab *t, const char *list, const char *path, tl_error *e)
 		}
 		near = tl_nearest(word, names, t->n_metrics);
 		if (!found)
-			bad = tl_error_set(e, TL_USAGE, "--metrics %s: not measured on %s in %s%s%s; 'tagloom rescore RUN --metrics %s' computes it from stored scores", word, t->split, path,
-			                   near ? "; did you mean " : "", near ? near : "", word);
+			bad = tl_error_set(e, TL_USAGE, "--metrics %s: not measured on %s in %s, and the scores to compute it from are not stored%s%s", word, t->split, path,
+			                   near ? "; did you mean " : "", near ? near : "");
 		for (int i = 0; i < t->n_metrics; i++)
 			free((char *)(uintptr_t)names[i]);
 		free(names);

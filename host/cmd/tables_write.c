@@ -114,7 +114,7 @@ value_cell(const tl_tab *t, const struct place *p, const double *best, bool mark
 	char *text = tl_tab_text_of(s, t->metric[metric].decimals);
 	int64_t seeds = seed < 0 ? 1 : t->n_seeds;
 
-	tl_cell_text(c, "%s%s", text, mark && seed < 0 && d && arm != t->baseline && d->holm < 0.05 ? "*" : "");
+	tl_cell_text(c, "%s%s", text, mark && s.n && seed < 0 && d && arm != t->baseline && d->holm < 0.05 ? "*" : "");
 	if (s.n && seed < 0 && s.n != runs_of(t, data, arm)) {
 		free(c->text);
 		tl_cell_text(c, "%s (n=%d)", text, s.n);

@@ -68,7 +68,7 @@ int tl_store_run_start(tl_store *s, int64_t run, int64_t pid, tl_error *e);     
 int tl_store_run_claim(tl_store *s, int64_t run, int64_t pid, tl_error *e);
 /* Forgets results, curves, predictions, plugins, messages and artifact rows of an unfinished run that starts from the beginning. */
 int tl_store_run_clear(tl_store *s, int64_t run, tl_error *e);
-/* summary may hold: best_epoch, train_seconds, tokens_per_second, peak_rss_bytes, weights_sha256, threads, device. A done run stays done. */
+/* summary may hold: best_epoch, train_seconds, tokens_per_second, tokens_per_doc, peak_rss_bytes, weights_sha256, threads, device. A done run stays done. */
 int tl_store_run_end(tl_store *s, int64_t run, const char *status, const char *error, const char *plugin_at_fault, const json_t *summary, tl_error *e);
 int tl_store_plugin(tl_store *s, int64_t run, const char *kind, const char *name, const char *version, const char *abi, const char *path, const char *sha256, tl_error *e);
 /* Marks runs whose process is gone (pid on this host) as dead: a truthful status after kill -9. Called by every open for writing. Returns how many, or -1. */

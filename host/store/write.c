@@ -291,6 +291,9 @@ tl_store_run_end(tl_store *s, int64_t run, const char *status, const char *error
 			bad = tl_store_run(s, e, sql, type, run, json_string_value(v));
 		free(sql);
 	}
+	if (!bad && json_object_get(summary, "tokens_per_doc")) /* by the tokenizer of the first run that had one */
+		bad = tl_store_run(s, e, "UPDATE dataset SET tokens_per_doc = ?2 WHERE id = (SELECT dataset_id FROM run WHERE id = ?1) AND tokens_per_doc IS NULL", "id", run,
+		                   json_number_value(json_object_get(summary, "tokens_per_doc")));
 	if (!bad)
 		bad = tl_store_run(s, e, "UPDATE run SET status = ?2, error = ?3, plugin_at_fault = ?4, finished_at = " NOW " WHERE id = ?1 AND status <> 'done'", "isss", run, status, error,
 		                   plugin_at_fault && *plugin_at_fault ? plugin_at_fault : NULL);

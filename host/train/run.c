@@ -479,9 +479,11 @@ close_run(tl_run *run)
 static void
 summarise(tl_run *run)
 {
+	const tl_tokens *t = run->feed[TL_TRAIN].tokens;
 	struct rusage usage;
 
 	getrusage(RUSAGE_SELF, &usage);
+	run->summary->tokens_per_doc = t && t->n ? (double)t->offsets[t->n] / (double)t->n : 0;
 	run->summary->best_epoch = run->p.best_epoch;
 	run->summary->train_seconds = run->p.seconds;
 	run->summary->tokens_per_second = run->p.step_seconds > 0 ? (double)run->p.tokens / run->p.step_seconds : 0;

@@ -74,6 +74,7 @@ typedef struct tl_run_options {
 typedef struct tl_run_summary {
 	int64_t best_epoch;
 	double train_seconds, tokens_per_second;
+	double tokens_per_doc;              /* of training documents, cut at max_length; 0: no tokens are read */
 	int64_t peak_rss_bytes;
 	char weights_sha256[65];
 	char plugin_at_fault[64];           /* after a failure: "label/corank" */
