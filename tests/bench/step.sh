@@ -6,8 +6,10 @@ has_peer torch && step_peer=1
 : >"$work/step"
 step_round() { # step_round MODE THREADS LAYOUTS
 	"$bench" step "$data" "$minilm" "$1" "$docs" "$2" 1 >>"$work/step" || return 1
-	[ -z "$step_peer" ] || "$python" "$SRC/tests/peers/torch_step.py" "$data" --ids "$work/ids.json" --docs "$docs" --batch 16 --threads "$2" --rounds 1 --mode "$1" --layout "$3" \
-		--labels "$(grep -c . "$data/labels.txt")" >>"$work/step" || return 1
+	for step_layout in $(echo "${step_peer:+$3}" | tr , ' '); do # one process each: so the peak memory is that layout's
+		"$python" "$SRC/tests/peers/torch_step.py" "$data" --ids "$work/ids.json" --docs "$docs" --batch 16 --threads "$2" --rounds 1 --mode "$1" --layout "$step_layout" \
+			--labels "$(grep -c . "$data/labels.txt")" >>"$work/step" || return 1
+	done
 	"$bench" step "$data" "$minilm" gemm "$docs" "$2" 1 >>"$work/step"
 }
 step_rate() { # step_rate LAYOUT MODE THREADS [FIELD]
@@ -36,6 +38,5 @@ for step_mode in train infer; do
 	done
 done
 echo "ratio: in the line of tagloom, its share of what the matrix products of the linear layers alone would allow; in the others, tagloom over that layout. $rounds rounds of $docs documents."
-echo "peak MB of a layout is exact for the first one of a process: LAYOUTS=packed gives packed's."
 said="train $(step_rate ours train 2) tokens/s on 2 threads$(beside "$(step_rate ours train 2)" "$(step_rate packed train 2)" packed)$(beside "$(step_rate ours train 2)" "$(step_rate pad512 train 2)" pad512)"
-said="$said, inference $(step_rate ours infer 2) tokens/s$(beside "$(step_rate ours infer 2)" "$(step_rate packed infer 2)" packed)"
+said="$said, peak $(step_rate ours train 2 peak_rss_mb) MB$(beside "$(step_rate ours train 2 peak_rss_mb)" "$(step_rate packed train 2 peak_rss_mb)" "packed's"), inference $(step_rate ours infer 2) tokens/s$(beside "$(step_rate ours infer 2)" "$(step_rate packed infer 2)" packed)"
