@@ -36,8 +36,8 @@ insert(tl_trie *t, const unsigned char *s, size_t n, const tl_added *added, int6
 {
 	int32_t at = 0;
 
-	if (!n) /* nothing is left of it after normalisation: it is never found */
-		return 0;
+	if (!n)
+		return tl_error_set(e, TL_ENVIRONMENT, "%s: nothing is left of the added token \"%.60s\" after normalisation, so it could be anywhere; set its \"normalized\" to false", what, added[number].content);
 	for (size_t i = 0; i < n; i++) {
 		int32_t next = child_of(t, at, s[i]);
 		at = next ? next : grow(t, at, s[i]);

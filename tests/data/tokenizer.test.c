@@ -48,6 +48,8 @@ static const struct { const char *json, *words; } wrong[] = {
 	{ "{\"added_tokens\":[{\"id\":1}],\"model\":" WP "}", "added token 1 has missing as \"content\"" },
 	{ "{\"added_tokens\":[{\"id\":9999999999,\"content\":\"x\"}],\"model\":" WP "}", "added token 1 has a number out of range as \"id\"" },
 	{ "{\"added_tokens\":[{\"id\":3,\"content\":\"x\"},{\"id\":4,\"content\":\"x\"}],\"model\":" WP "}", "\"x\" is listed twice" },
+	{ "{\"normalizer\":{\"type\":\"Strip\"},\"added_tokens\":[{\"id\":3,\"content\":\" \"}],\"model\":" WP "}", "nothing is left of the added token" },
+	{ "{\"normalizer\":{\"type\":\"Lowercase\"},\"added_tokens\":[{\"id\":3,\"content\":\"X\"},{\"id\":4,\"content\":\"x\"}],\"model\":" WP "}", "are the same text after normalisation" },
 };
 
 static tl_tokenizer *
