@@ -87,6 +87,7 @@ tl_identity_changes(const json_t *before, const json_t *now, tl_text *out)
 	}
 	objects(json_object_get(before, "files"), json_object_get(now, "files"), "the weights or tokenizer of", out);
 	models(json_object_get(before, "model"), json_object_get(now, "model"), out);
+	objects(json_object_get(before, "data"), json_object_get(now, "data"), "data", out);
 	objects(json_object_get(before, "train"), json_object_get(now, "train"), "train", out);
 	if (out->n == start && !same(before, now))
 		tl_text_add(out, "parts that this version does not know");

@@ -214,6 +214,19 @@ tl_plan_load(tl_plan_set *p, const char *path, const char *text, const json_t *s
 }
 
 /* --- datasets ---------------------------------------------------------------------------------------------------------------------- */
+/* The metric that chooses the epoch is one that there is. */
+static int
+check_select(tl_plan_set *p, const json_t *train, tl_error *e)
+{
+	const char *select = tl_json_string(train, "select", "last");
+	tl_metric_request q = { 0 };
+	tl_error here = { 0 };
+	int bad = strcmp(select, "last") && tl_metric_parse(&q, p->registry, select, &here) ? tl_error_set(e, TL_USAGE, "train.select = \"%s\": %s", select, here.text) : 0;
+
+	tl_metric_request_free(&q);
+	return bad;
+}
+
 int
 tl_plan_open_data(tl_plan_set *p, tl_plan_arm *arm, tl_error *e)
 {
@@ -245,7 +258,7 @@ tl_plan_open_data(tl_plan_set *p, tl_plan_arm *arm, tl_error *e)
 		arm->timeout = tl_json_number(train, "timeout", 600);
 		return 0;
 	}
-	if (tl_train_defaults(train, has_valid, e))
+	if (tl_train_defaults(train, has_valid, e) || check_select(p, train, e))
 		return tl_error_who(e, "%s: arm %s", arm->where, arm->name);
 	json_object_set_new(arm->config, "train", json_deep_copy(train));
 	arm->timeout = tl_json_number(train, "timeout", 600);

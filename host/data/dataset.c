@@ -205,10 +205,11 @@ warn_labels(tl_dataset *d)
 	free(outside);
 }
 
+/* What the data are, not how a run reads them (max_length, keep): arms that differ in that share a table. */
 static void
 hash_dataset(tl_dataset *d)
 {
-	json_t *v = json_pack("{s:I, s:I, s:f, s:f, s:s, s:s, s:s}", "keep", (json_int_t)d->keep, "max_length", (json_int_t)d->max_length, "A", d->propensity_a, "B", d->propensity_b, "train",
+	json_t *v = json_pack("{s:f, s:f, s:s, s:s, s:s}", "A", d->propensity_a, "B", d->propensity_b, "train",
 	                      d->split[0].sha256, "valid", d->split[1].sha256, "test", d->split[2].sha256);
 	char *options = tl_json_canonical(v);
 	tl_sha *h = tl_sha_new();

@@ -227,7 +227,10 @@ tl_run_identity(const json_t *config, tl_registry *r, const tl_dataset *d, const
 		                "device", device ? device : "cpu", "isa", tl_isa(), "gemm", tl_gemm_library());
 		if (!p.fits || p.needs_seed)
 			json_object_set(all, "seed", json_object_get(config, "seed"));
-		/* A module that fits by itself ignores `train`; so does its identity. */
+		json_object_set_new(all, "data", json_pack("{s:I}", "keep", (json_int_t)d->keep));
+		/* A module that fits by itself ignores `train` and tokens; so does its identity. */
+		if (!p.fits)
+			json_object_set_new(json_object_get(all, "data"), "max_length", json_integer(d->max_length));
 		if (!p.fits)
 			bad = add_train(all, config, d->split[TL_VALID].present && d->split[TL_VALID].n > 0, e) < 0;
 	}

@@ -300,7 +300,7 @@ kept(void)
 	b = open_it("{\"path\":\".\",\"limit\":3,\"keep\":7}", &e);
 	if (!ok(a && b && cache && !a->map && b->map, "the second time, the cached copy is used %s", e.text))
 		return;
-	ok(!strcmp(a->split[0].sha256, b->split[0].sha256) && strcmp(a->sha256, b->sha256) && b->keep == 7 && b->n_labels == a->n_labels && tl_streq(b->label_description[2], "the letter y") &&
+	ok(!strcmp(a->split[0].sha256, b->split[0].sha256) && !strcmp(a->sha256, b->sha256) && b->keep == 7 && b->n_labels == a->n_labels && tl_streq(b->label_description[2], "the letter y") &&
 	       tl_streq(b->split[0].text[0], a->split[0].text[0]) && b->split[0].labels[1] == 2 && tl_streq(b->split[2].id[0], "a") && json_equal(a->warnings, b->warnings) &&
 	       b->statistics.count[0] == a->statistics.count[0] && !b->split[1].present && b->split[1].n == 0,
 	   "and is the same dataset");

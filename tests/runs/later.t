@@ -40,6 +40,14 @@ for bad in 'bogus' 'p@1:group=nowhere' 'p' 'p@0'; do
 	tagloom table --db a.db --metrics "$bad" >out 2>err
 	is "$? $(cat out)" "2 " "table --metrics $bad: status 2: $(cat err)"
 done
+
+# --- how a run reads the data is not what the data are
+sed 's/\["wide"\] = { bow = { dim = 12 } }/["short"] = { data = { max_length = 4 } }/' few.lua >short.lua
+tagloom run short.lua --db f.db >out 2>err
+is "$? $(DB=f.db sql "SELECT (SELECT count(*) FROM run) || ' ' || (SELECT count(*) FROM dataset) || ' ' || (SELECT count(*) FROM v_compare WHERE pairs = 2 AND split = 'test')")" "0 4 1 1" "arms with another max_length are other runs on the same dataset"
+printf 'local tl = require "tagloom"\nreturn tl.experiment { name = "s", data = tl.dataset { path = "data" }, model = { tl.encoder.bow {}, tl.label.classifier {} }, train = { select = "nothing@3" } }\n' >select.lua
+tagloom run select.lua --db g.db >out 2>err
+is "$? $([ -e g.db ]; echo $?)" "2 1" "train.select that is no metric: status 2, nothing is started"
 chmod a-w a.db
 tagloom table --db a.db --metrics p@1 --no-tests >out 2>err
 is "$?" 0 "a database that cannot be written shows what it has"
