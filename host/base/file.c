@@ -52,12 +52,15 @@ tl_read_file(const char *path, char **bytes, size_t *n, tl_error *e)
 
 	if (fd < 0)
 		return tl_error_set(e, TL_ENVIRONMENT, "%s: cannot be opened: %s", path, strerror(errno));
-	while ((got = read(fd, buffer, sizeof buffer)) > 0)
-		tl_text_bytes(&t, buffer, (size_t)got);
+	while ((got = read(fd, buffer, sizeof buffer)) > 0 || (got < 0 && errno == EINTR))
+		if (got > 0)
+			tl_text_bytes(&t, buffer, (size_t)got);
+	if (got < 0)
+		tl_error_set(e, TL_ENVIRONMENT, "%s: cannot be read: %s", path, strerror(errno));
 	close(fd);
 	if (got < 0) {
 		tl_text_free(&t);
-		return tl_error_set(e, TL_ENVIRONMENT, "%s: cannot be read: %s", path, strerror(errno));
+		return -1;
 	}
 	tl_text_bytes(&t, "", 0);
 	*bytes = t.s;

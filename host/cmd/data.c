@@ -9,11 +9,14 @@ static tl_dataset *
 open_dataset(const tl_args *a, const char *path, tl_mended *mended, tl_error *e)
 {
 	const char *reader = tl_arg_value(a, "--reader", "jsonl"), *valid = tl_arg_value(a, "--valid", NULL);
-	tl_registry *r = tl_registry_new();
-	const tl_candidate *c = tl_registry_find(r, "reader", reader, e);
+	static tl_registry *r;
+	const tl_candidate *c;
 	json_t *config = json_pack("{s:s, s:b}", "path", path, "partial", 1);
 	tl_dataset *d = NULL;
 
+	if (!r)
+		r = tl_registry_new();
+	c = tl_registry_find(r, "reader", reader, e);
 	if (valid) {
 		char *end;
 		double share = strtod(valid, &end);

@@ -51,7 +51,7 @@ machine(void)
 	SAY("tagloom", TL_VERSION);
 	SAY("device cpu", "%s", cpu ? cpu : "unknown processor");
 	SAY("threads", "%d usable of %ld processors", allowed, online);
-	SAY("instructions", "%s%s%s", tl_isa(), getenv("TAGLOOM_ISA") ? ", lowered by TAGLOOM_ISA=" : "", getenv("TAGLOOM_ISA") ? getenv("TAGLOOM_ISA") : "");
+	SAY("instructions", "%s%s%s", tl_isa(), getenv("TAGLOOM_ISA") ? ", TAGLOOM_ISA=" : "", getenv("TAGLOOM_ISA") ? getenv("TAGLOOM_ISA") : "");
 	SAY("GEMM library", "%s", tl_gemm_library());
 	if (memory)
 		SAY("memory", "%lld MiB, %lld MiB available", strtoll(memory, NULL, 10) / 1024, free_memory ? strtoll(free_memory, NULL, 10) / 1024 : 0LL);

@@ -229,13 +229,25 @@ finish(tl_sweep *s, tl_job *j, int status)
 	tl_text_free(&j->line);
 }
 
+/* The run and every process that a plugin of it may have started: a run is a group of its own. */
+static void
+end_now(const tl_job *j)
+{
+	kill(j->pid, SIGKILL);
+	kill(-j->pid, SIGKILL);
+}
+
 static void
 bury(tl_sweep *s)
 {
 	for (int64_t i = 0; i < s->n; i++) {
 		tl_job *j = &s->job[i];
+		siginfo_t info = { 0 };
 		int status;
-		if (j->pid <= 0 || waitpid(j->pid, &status, WNOHANG) != j->pid)
+		if (j->pid <= 0 || waitid(P_PID, (id_t)j->pid, &info, WEXITED | WNOHANG | WNOWAIT) || info.si_pid != j->pid)
+			continue;
+		end_now(j); /* while its number still is its own */
+		if (waitpid(j->pid, &status, 0) != j->pid)
 			continue;
 		listen_to(s, j);
 		finish(s, j, status);
@@ -253,10 +265,10 @@ watch(tl_sweep *s)
 			continue;
 		if (!j->killed_why && j->timeout > 0 && now - j->heard > j->timeout) {
 			j->killed_why = "no sign of life for longer than train.timeout";
-			kill(j->pid, SIGKILL);
+			end_now(j);
 		} else if (j->killed_at > 0 && now > j->killed_at && !j->killed_why) {
 			j->killed_why = reading_end;
-			kill(j->pid, SIGKILL);
+			end_now(j);
 		}
 	}
 }
@@ -272,7 +284,7 @@ interrupt(tl_sweep *s)
 			continue;
 		if (s->interrupted) {
 			j->killed_why = reading_end;
-			kill(j->pid, SIGKILL);
+			end_now(j);
 		} else {
 			j->killed_at = tl_seconds() + GRACE;
 			kill(j->pid, SIGINT);

@@ -87,6 +87,8 @@ tl_guard_leave(tl_guarded *g, tl_model_instance *i, int status)
 		tl_error_set(e, TL_FAILED, "the plugin wrote outside its own struct of %u bytes", i->plugin->self_size);
 	if (status < 0)
 		tl_error_set(e, TL_FAILED, "the plugin failed without saying why (tl_fail was not called)");
+	if (status > 0)
+		tl_error_set(e, TL_FAILED, "the plugin returned %d; wanted 0, or the -1 of tl_fail", status);
 	m->running = g->before;
 	set_running(g->before_name);
 	if (!e->status)

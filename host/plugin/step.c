@@ -168,6 +168,8 @@ take_out(tl_model *m, tl_model_instance *i)
 			return tl_fail(m->ctx, "declares that it writes the slot %s, but left its field empty", use->name);
 		if ((use->row->kind == TL_SLOT_INT) != (s->kind == TL_SLOT_INT && tl_dtype_of(s->tensor) == TL_I32))
 			return tl_fail(m->ctx, "declares the slot %s as integers, but wrote real numbers", use->name);
+		if (use->row->kind != TL_SLOT_INT && tl_dtype_of(s->kind == TL_SLOT_LIST ? s->list.item[0] : s->tensor) == TL_I32)
+			return tl_fail(m->ctx, "declares the slot %s as real numbers, but wrote integers", use->name);
 		if (tl_unify(i, use->row->shape, rank, dim, &why) < 0)
 			return unfit(m, "declares", use, rank, dim, why.text);
 	}

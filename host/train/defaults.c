@@ -71,7 +71,9 @@ check_number(const struct key *k, json_t *train, json_t *v, tl_error *e)
 	char wanted[120];
 	int n = snprintf(wanted, sizeof wanted, "%s %s %g", k->type == INT ? "a whole number" : "a number", k->above ? "above" : "from", k->min);
 
-	if (k->max <= 1)
+	if (k->max < 1 && k->max > 0.99) /* 1 itself is not allowed */
+		snprintf(wanted + n, sizeof wanted - (size_t)n, ", below 1");
+	else
 		snprintf(wanted + n, sizeof wanted - (size_t)n, " to %g", k->max);
 	if (!json_is_number(v) || !isfinite(x) || x < k->min || x > k->max || (k->above && x <= k->min) || (k->type == INT && x != floor(x)))
 		return refuse(k, v, wanted, e);

@@ -24,6 +24,8 @@ parse_option(tl_metric_request *q, const char *part, const char *text, tl_error 
 	char *end;
 
 	if (value && tl_starts(part, "group=")) {
+		if (*q->group)
+			return tl_error_set(e, TL_USAGE, "%s: group= is there twice", text);
 		free(q->group);
 		q->group = tl_strdup(value + 1);
 		return **&q->group ? tl_group_check(q->group, e) : tl_error_set(e, TL_USAGE, "%s: group= wants head, tail, head_docs, tail_docs or q4.0", text);
@@ -58,7 +60,7 @@ parse_k(tl_metric_request *q, const char *at, const char *text, tl_error *e)
 	errno = 0;
 	q->k = strtoll(at, &end, 10);
 	if (*at < '0' || *at > '9' || *end || errno || q->k < 1 || q->k > 1000000000)
-		return tl_error_set(e, TL_USAGE, "%s: k is \"%s\"; wanted a whole number, 1 or more", text, at);
+		return tl_error_set(e, TL_USAGE, "%s: k is \"%s\"; wanted a whole number from 1 to 1000000000", text, at);
 	return 0;
 }
 

@@ -32,4 +32,23 @@ is "$(DB=b.db sql "SELECT group_concat(status, ' ') FROM (SELECT status FROM run
 tagloom run fast.lua --db b.db --only goood >out 2>err
 is "$?" 2 "--only of a name that is none"
 has "$(cat err)" "did you mean good" "has its nearest"
+
+arms orphan orphan
+tagloom run orphan.lua --db c.db >out 2>err
+is "$?" 0 "a plugin that leaves a process behind"
+left=$(sed -n 's/^left \([0-9]*\) behind$/\1/p' err)
+for i in 1 2 3 4 5; do
+	state=$(sed 's/.*) //' "/proc/$left/stat" 2>/dev/null | cut -c1)
+	case $state in '' | Z | X) break ;; esac
+	sleep 0.2
+done
+case ${left:+$state} in '' | Z | X) ok 0 "it ends with its run" ;; *) kill -9 "$left"; ok 1 "it ends with its run" ;; esac
+is "${left:+told}" "told" "(and it was there)"
+
+refused() { # refused WHAT SENTENCE
+	tagloom run fast.lua --db d.db -D "$1" >out 2>err
+	is "$?" 2 "-D $1 is refused before anything starts"
+	has "$(cat err)" "$2" "and the sentence tells the range"
+}
+refused train.timeout=1e18 "wanted a number above 0 to 1e+09"
 done_testing

@@ -5,7 +5,7 @@
 
 #include "tagloom/plugin.h"
 
-enum { GOOD, SLOW, CRASH, HANG, EXIT, QUIT, ABORT, FAIL, NOISE };
+enum { GOOD, SLOW, CRASH, HANG, EXIT, QUIT, ABORT, FAIL, NOISE, ORPHAN };
 struct odd {
 	int how;
 	double seconds;
@@ -27,6 +27,14 @@ fit(tl_ctx *ctx, void *self, const tl_fit *data)
 	case QUIT: _exit(0);
 	case ABORT: abort();
 	case FAIL: return tl_fail(ctx, "this module does not want to");
+	case ORPHAN: {
+		pid_t left = fork();
+		while (!left)
+			pause();
+		if (left > 0)
+			dprintf(2, "left %ld behind\n", (long)left);
+		break;
+	}
 	case NOISE:
 		if (write(1, "noise on stdout\n", 16) < 0)
 			return -1;
@@ -86,7 +94,7 @@ drop(void *self)
 }
 
 static const tl_param params[] = {
-	TL_P_CHOICE(struct odd, how, "good", "good|slow|crash|hang|exit|quit|abort|fail|noise", "what fit does"),
+	TL_P_CHOICE(struct odd, how, "good", "good|slow|crash|hang|exit|quit|abort|fail|noise|orphan", "what fit does"),
 	TL_P_REAL(struct odd, seconds, "0.3", 0, 100, "how long slow takes"),
 	TL_P_INT(struct odd, salt, "0", 0, 1000, "another number, another run"),
 	{ 0 }
