@@ -28,6 +28,10 @@ tl_plan_wiring(tl_plan_set *p, tl_plan_arm *arm, tl_text *out, tl_error *e)
 	json_decref(modules);
 	if (!model)
 		return -1;
+	if (tl_model_trains(model, e)) {
+		tl_model_free(model);
+		return -1;
+	}
 	wiring = tl_model_wiring(model);
 	text = json_dumps(wiring, JSON_COMPACT);
 	tl_text_add(out, "%s", text);

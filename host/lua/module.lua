@@ -39,7 +39,10 @@ local function slot(name, v, who)
 end
 local function rows(spec, make, who)
 	local list = {}
-	for _, name in ipairs(t.sorted(spec or {})) do list[#list + 1] = make(name, spec[name], who) end
+	if spec and spec[1] ~= nil then t.fail("%s: params, weights, reads and writes go by name, such as { weight = \"L d\" }; found a list", who) end
+	for _, name in ipairs(t.sorted(spec or {})) do
+		list[#list + 1] = make(name, spec[name], who)
+	end
 	return list
 end
 local function losses(spec)

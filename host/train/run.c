@@ -170,11 +170,11 @@ open_inputs(tl_run *run)
 }
 
 /* A model that writes no logits or has no loss would train for nothing. */
-static int
-check_model(tl_run *run)
+int
+tl_model_trains(tl_model *m, tl_error *e)
 {
-	json_t *wiring = tl_model_wiring(run->m), *module, *slot;
-	bool logits = tl_model_fits_itself(run->m), losses = logits;
+	json_t *wiring = tl_model_wiring(m), *module, *slot;
+	bool logits = tl_model_fits_itself(m), losses = logits;
 	size_t i, k;
 
 	json_array_foreach(wiring, i, module) {
@@ -184,8 +184,8 @@ check_model(tl_run *run)
 	}
 	json_decref(wiring);
 	if (!logits)
-		return tl_no_logits(run->e);
-	return losses ? 0 : tl_error_set(run->e, TL_USAGE, "no module of the model has a loss, so nothing would be trained; add a classifier");
+		return tl_no_logits(e);
+	return losses ? 0 : tl_error_set(e, TL_USAGE, "no module of the model has a loss, so nothing would be trained; add a classifier");
 }
 
 static int
@@ -198,7 +198,7 @@ open_model(tl_run *run)
 	}, run->e);
 	if (!run->m)
 		return -1;
-	if (check_model(run) < 0)
+	if (tl_model_trains(run->m, run->e) < 0)
 		return -1;
 	run->w = tl_model_weights(run->m);
 	run->ev = (tl_evaluator){ .model = run->m, .pool = run->pool, .batch = 2 * run->plan.batch, .batch_tokens = 2 * run->plan.batch_tokens };
@@ -243,8 +243,8 @@ loss_failed(tl_run *run, const tl_outcome *out)
 			break;
 		}
 	tl_plugin_of(run->modules, part, run->summary->plugin_at_fault);
-	return tl_error_set(run->e, TL_FAILED, "epoch %lld, step %lld: the loss of %s%s%s%s is %f; lower lr, or clip", (long long)run->p.epoch, (long long)run->p.step + 1, part,
-	                    run->summary->plugin_at_fault[0] ? " (" : "", run->summary->plugin_at_fault, run->summary->plugin_at_fault[0] ? ")" : "", value);
+	return tl_error_set(run->e, TL_FAILED, "epoch %lld, step %lld: the loss of %s%s%s%s is %s; lower lr, or clip", (long long)run->p.epoch, (long long)run->p.step + 1, part,
+	                    run->summary->plugin_at_fault[0] ? " (" : "", run->summary->plugin_at_fault, run->summary->plugin_at_fault[0] ? ")" : "", isnan(value) ? "NaN" : "infinite");
 }
 
 /* Forward and backward of the batches [from, to): gradients are those of the mean over the group's documents. */

@@ -87,6 +87,8 @@ tl_dataset *tl_run_dataset(const json_t *config, tl_registry *r, const char *scr
  * Curves: step from 1; "loss.total", "loss.INSTANCE[.PART]", "lr", "grad_norm". A resumed run records steps after its checkpoint again where
  * it had died later: same step, same name, same value. */
 int tl_run_train(const json_t *config, tl_registry *r, const tl_run_options *o, const tl_recorder *rec, tl_run_summary *summary, tl_error *e);
+/* Writes the model logits, and has it a loss? Without, it would train for nothing. */
+int tl_model_trains(tl_model *m, tl_error *e);
 /* Fills in every missing key of `train` with its default and refuses unknown ones (nearest name). has_valid decides `select`. */
 int tl_train_defaults(json_t *train, bool has_valid, tl_error *e);
 /* The configuration's part that decides numbers, as canonical JSON -> identity hash. Adds plugin hashes, dataset hash, initial-weight and tokenizer hashes,
