@@ -108,10 +108,10 @@ main(void)
 	vectors("wordpiece-cased");
 	ten_thousand("wordpiece-uncased", NULL);
 	ten_thousand("wordpiece-cased", NULL);
-	if (getenv("MINILM"))
-		ten_thousand("minilm", getenv("MINILM"));
+	if (getenv("TAGLOOM_MINILM"))
+		ten_thousand("minilm", getenv("TAGLOOM_MINILM"));
 	else
-		skip("MiniLM's tokenizer on 10,000 documents", "MINILM, the folder of its weights, is not set");
+		skip("MiniLM's tokenizer on 10,000 documents", "TAGLOOM_MINILM, the folder of its weights (scripts/get-minilm), is not set");
 	if ((t = tl_tokenizer_load(path, &e)))
 		threads(t);
 	tl_tokenizer_free(t);
