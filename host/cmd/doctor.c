@@ -70,7 +70,7 @@ plugins(void)
 	tl_registry *r = tl_registry_new();
 	int64_t loaded = 0, refused = 0, shadowed = 0;
 
-	SAY("plugin path", "%s%s" TL_PREFIX "/lib/tagloom/plugins, beside the program", path ? path : "", path ? ", " : "");
+	SAY("plugin path", "%s%sbeside the program, " TL_PREFIX "/lib/tagloom/plugins", path ? path : "", path ? ", " : "");
 	tl_registry_scan(r);
 	for (int64_t i = 0; i < tl_registry_count(r); i++) {
 		const tl_candidate *c = tl_registry_at(r, i);

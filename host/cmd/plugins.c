@@ -94,7 +94,7 @@ run(const tl_args *a, tl_error *e)
 	if (!json && strcmp(format, "text"))
 		return tl_error_set(e, TL_USAGE, "--format %s: wanted text or json", format);
 	if ((a->n && !showing && strcmp(a->operand[0], "list")) || a->n != (showing ? 2 : a->n ? 1 : 0))
-		return tl_error_set(e, TL_USAGE, "usage: tagloom plugins [list|show KIND/NAME|--why]");
+		return tl_error_set(e, TL_USAGE, "usage: tagloom plugins [list|show KIND/NAME|show FILE.so|--why]");
 	r = tl_registry_new();
 	if (showing) {
 		status = show(r, a->operand[1], json, e);
@@ -119,9 +119,9 @@ static const tl_option options[] = {
 
 const tl_verb tl_verb_plugins = {
 	.name = "plugins",
-	.synopsis = "[list|show KIND/NAME|--why]",
+	.synopsis = "[list|show KIND/NAME|show FILE.so|--why]",
 	.summary = "list plugins, or show what one declares",
-	.description = "Plugins are looked for in the folders of TAGLOOM_PLUGIN_PATH (KIND/NAME.so or NAME.so), in the installed folder, and in the build tree.",
+	.description = "Plugins are looked for in the folders of TAGLOOM_PLUGIN_PATH (KIND/NAME.so or NAME.so), beside the program (its installation or build tree), and in the folder of --prefix.",
 	.options = options,
 	.least = 0,
 	.most = 2,

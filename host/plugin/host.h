@@ -20,7 +20,7 @@ typedef struct tl_candidate {
 	void *handle;
 } tl_candidate;
 typedef struct tl_registry tl_registry;
-/* Looks in $TAGLOOM_PLUGIN_PATH, the installed folder, the build tree (beside the program), in that order; loads lazily by name. */
+/* Looks in $TAGLOOM_PLUGIN_PATH, beside the program (its installation or build tree), the folder of --prefix, in that order; loads lazily by name. */
 tl_registry *tl_registry_new(void);
 int tl_registry_scan(tl_registry *r);                                        /* loads every candidate, for list and --why */
 int64_t tl_registry_count(const tl_registry *r);

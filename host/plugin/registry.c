@@ -32,21 +32,12 @@ add_folder(tl_registry *r, const char *path)
 	r->folder[r->n_folders++] = tl_strdup(full);
 }
 
+/* exe: the program's path, cut at its last slash. */
 static void
-add_folders(tl_registry *r)
+add_folders_beside(tl_registry *r, char *exe, char *slash)
 {
-	const char *env = getenv("TAGLOOM_PLUGIN_PATH");
-	char *copy = tl_strdup(env ? env : ""), *save = NULL, exe[PATH_MAX] = "", *slash, *path;
-	ssize_t n;
+	char *path;
 
-	for (char *s = strtok_r(copy, ":", &save); s; s = strtok_r(NULL, ":", &save))
-		add_folder(r, s);
-	free(copy);
-	add_folder(r, TL_PREFIX "/lib/tagloom/plugins");
-	n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-	exe[n > 0 ? n : 0] = 0;
-	if (!(slash = strrchr(exe, '/')))
-		return;
 	*slash = 0;
 	path = tl_format("%s/../lib/tagloom/plugins", exe); /* installed under another root */
 	if (tl_ends(exe, "/bin"))
@@ -61,6 +52,24 @@ add_folders(tl_registry *r)
 		add_folder(r, path);
 		free(path);
 	}
+}
+
+static void
+add_folders(tl_registry *r)
+{
+	const char *env = getenv("TAGLOOM_PLUGIN_PATH");
+	char *copy = tl_strdup(env ? env : ""), *save = NULL, exe[PATH_MAX] = "", *slash;
+	ssize_t n;
+
+	for (char *s = strtok_r(copy, ":", &save); s; s = strtok_r(NULL, ":", &save))
+		add_folder(r, s);
+	free(copy);
+	/* What belongs to this very program comes before what is installed: a build tree must not run the plugins of an earlier version. */
+	n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+	exe[n > 0 ? n : 0] = 0;
+	if ((slash = strrchr(exe, '/')))
+		add_folders_beside(r, exe, slash);
+	add_folder(r, TL_PREFIX "/lib/tagloom/plugins");
 }
 
 /* --- candidates --------------------------------------------------------------------------------------------------------------------------- */
