@@ -69,6 +69,109 @@ find_verb(const char *name)
 	return NULL;
 }
 
+/* Every run of blanks and line ends becomes one blank. */
+static char *
+one_line(const char *s, size_t n)
+{
+	char *out = tl_alloc(n + 1);
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] != ' ' && s[i] != '\n')
+			out[k++] = s[i];
+		else if (k && out[k - 1] != ' ')
+			out[k++] = ' ';
+	}
+	out[k - (k && out[k - 1] == ' ')] = 0;
+	return out;
+}
+
+/* The bytes of the next word; what stands in brackets is kept together in a synopsis. */
+static size_t
+word_of(const char *s, bool brackets)
+{
+	size_t n = 0;
+	int depth = 0;
+
+	for (; s[n] && (s[n] != ' ' || depth > 0); n++)
+		depth += brackets ? (s[n] == '[') - (s[n] == ']') : 0;
+	return n;
+}
+
+/* Prints the words of `s` from column `column` on in lines of 80; those that follow begin in column `indent`. */
+static void
+fold(const char *s, int column, int indent, bool brackets, FILE *f)
+{
+	bool first = true;
+
+	for (size_t n; *s; s += n, s += *s == ' ', first = false) {
+		int width = 0;
+
+		n = word_of(s, brackets);
+		for (size_t i = 0; i < n; i++)
+			width += ((unsigned char)s[i] & 0xc0) != 0x80; /* UTF-8: one column a character */
+		if (!first && column + 1 + width > 80) {
+			fprintf(f, "\n%*s", indent, "");
+			column = indent;
+		} else if (!first) {
+			putc(' ', f);
+			column++;
+		}
+		fwrite(s, 1, n, f);
+		column += width;
+	}
+	putc('\n', f);
+}
+
+static void roff(const char *s);
+
+/* A paragraph, or (with `left`) a row of a list whose text begins in column `at`. */
+static void
+print_part(const char *left, size_t n_left, const char *text, size_t n, int at, bool man, FILE *f)
+{
+	char *head = one_line(left ? left : "", n_left), *body = one_line(text, n);
+
+	if (man) {
+		fputs(left ? ".TP\n" : ".PP\n", f);
+		if (left)
+			roff(head);
+		roff(body);
+	} else {
+		fprintf(f, "%-*s", at, head);
+		fold(body, at, at, false, f);
+	}
+	free(head);
+	free(body);
+}
+
+/* A description: paragraphs, and rows of two columns: words, two blanks or more, text that may go on in lines that begin with blanks. */
+static void
+describe(const char *s, bool man, FILE *f)
+{
+	while (*s) {
+		size_t line = strcspn(s, "\n"), n = line;
+		const char *gap = memmem(s, line, "  ", 2);
+		size_t left = gap ? (size_t)(gap - s) : 0, at = left;
+
+		if (!line) {
+			if (!man)
+				putc('\n', f);
+			s++;
+			continue;
+		}
+		while (gap && s[at] == ' ')
+			at++;
+		while (s[n] == '\n' && s[n + 1] && s[n + 1] != '\n') { /* the lines that belong to it */
+			size_t next = strcspn(s + n + 1, "\n");
+			if (gap ? s[n + 1] != ' ' : memmem(s + n + 1, next, "  ", 2) != NULL)
+				break;
+			n += 1 + next;
+		}
+		print_part(gap ? s : NULL, left, s + at, n - at, (int)at, man, f);
+		s += n + (s[n] == '\n');
+	}
+}
+
 static void
 print_options(const tl_option *o, FILE *f)
 {
@@ -77,16 +180,20 @@ print_options(const tl_option *o, FILE *f)
 		snprintf(left, sizeof left, "%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
 		if (o->letter)
 			snprintf(left, sizeof left, "-%c%s%s", o->letter, o->value ? " " : "", o->value ? o->value : "");
-		fprintf(f, "  %-22s %s\n", left, o->doc);
+		fold(o->doc, fprintf(f, "  %-22s ", left), 25, false, f);
 	}
 }
 
 static void
 help_verb(const tl_verb *v, FILE *f)
 {
-	fprintf(f, "usage: tagloom %s %s\n\n%s\n", v->name, v->synopsis, v->summary);
-	if (v->description)
-		fprintf(f, "\n%s\n", v->description);
+	fold(v->synopsis, fprintf(f, "usage: tagloom %s ", v->name), 15, true, f);
+	putc('\n', f);
+	fold(v->summary, 0, 0, false, f);
+	if (v->description) {
+		putc('\n', f);
+		describe(v->description, false, f);
+	}
 	if (v->options && v->options->name) {
 		fprintf(f, "\noptions:\n");
 		print_options(v->options, f);
@@ -99,8 +206,9 @@ help(FILE *f)
 	fprintf(f, "tagloom " TL_VERSION ": %s\n\nusage: tagloom VERB [options]      tagloom VERB --help tells more\n\n", about);
 	for (int i = 0; verbs[i]; i++)
 		if (!verbs[i]->hidden)
-			fprintf(f, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
-	fprintf(f, "\nexit status: 0 done; 1 some run failed; 2 usage, script or wiring error; 3 file, database or device; 130 interrupted (resumable)\n");
+			fold(verbs[i]->summary, fprintf(f, "  %-10s ", verbs[i]->name), 13, false, f);
+	putc('\n', f);
+	fold("exit status: 0 done; 1 some run failed; 2 usage, script or wiring error; 3 file, database or device; 130 interrupted (resumable)", 0, 13, false, f);
 }
 
 static void
@@ -132,11 +240,8 @@ manual(void)
 		printf(".SS tagloom %s ", verbs[i]->name);
 		roff(verbs[i]->synopsis);
 		roff(verbs[i]->summary);
-		if (verbs[i]->description) {
-			printf(".PP\n.nf\n");
-			roff(verbs[i]->description);
-			printf(".fi\n");
-		}
+		if (verbs[i]->description)
+			describe(verbs[i]->description, true, stdout);
 		for (const tl_option *o = verbs[i]->options; o && o->name; o++) {
 			printf(".TP\n");
 			if (o->letter)

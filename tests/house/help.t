@@ -13,7 +13,7 @@ for v in $verbs; do
 		case $man in *"
 $o"*) ;; *) undocumented="$undocumented $v:$o" ;; esac
 	done
-	for o in $(sed -n '1s/^usage: //p' help.txt | grep -oE -- '--?[a-zA-Z][a-z-]*' | sort -u); do # what the synopsis names exists
+	for o in $(sed '/^$/q' help.txt | grep -oE -- '--?[a-zA-Z][a-z-]*' | sort -u); do # what the synopsis names exists
 		grep -qE -- "^  $o( |\$)" help.txt || undocumented="$undocumented $v-synopsis:$o"
 	done
 done
