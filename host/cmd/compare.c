@@ -291,7 +291,7 @@ for_people(const tl_tab *t, const struct side *x, const struct facts *f, tl_outp
 
 	for (int d = 0; d < t->n_datas; d++) {
 		g = tl_grid_new(t->tested ? 7 : 5, head);
-		g->title = tl_format("%s (n = %lld) and %s (n = %lld) · %s · %s split; delta: the second minus the first", x[0].name, (long long)(t->first[d * 2 + 1] - t->first[d * 2]), x[1].name,
+		g->title = tl_format("%s (n = %lld) and %s (n = %lld) · %s · %s split", x[0].name, (long long)(t->first[d * 2 + 1] - t->first[d * 2]), x[1].name,
 		                     (long long)(t->first[d * 2 + 2] - t->first[d * 2 + 1]), t->data[d].label, t->split);
 		for (int m = 0; m < t->n_metrics; m++) {
 			numbers_row(t, g, d, m);
@@ -306,8 +306,9 @@ for_people(const tl_tab *t, const struct side *x, const struct facts *f, tl_outp
 	tl_grid_write(g, as, stdout);
 	tl_grid_free(g);
 	putchar('\n');
+	tl_tab_note(as, stdout, "delta: the second minus the first; w/l: seeds won and lost by the second.");
 	if (docs) {
-		char *s = tl_format("p: paired approximate randomisation over %lld documents, %d rounds, one comparison; 95%% interval: percentile bootstrap over documents. w/l: seeds won and lost by the second.",
+		char *s = tl_format("p: paired approximate randomisation over %lld documents, %d rounds, one comparison; 95%% interval: percentile bootstrap over documents.",
 		                    (long long)docs, TL_TEST_ROUNDS);
 		tl_tab_note(as, stdout, s);
 		free(s);
