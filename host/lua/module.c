@@ -106,7 +106,7 @@ call_op(lua_State *L)
 				in[n_in++] = tensor_at(L, -1);
 				lua_pop(L, 1);
 			}
-		} else if (!memcmp(kind, "real", 4) || !memcmp(kind, "int", 3)) {
+		} else if (!strncmp(kind, "real", 4) || !strncmp(kind, "int", 3)) {
 			if (missing && kind[n - 1] != '?')
 				return luaL_error(L, "%s: %.*s is missing; %s(%s)", op->name, (int)name, s, op->name, op->signature);
 			in[n_in++] = missing ? NULL : tensor_at(L, at);
