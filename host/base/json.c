@@ -71,7 +71,7 @@ canonical(tl_text *t, const json_t *v)
 		double x = json_real_value(v);
 		/* 1 and 1.0 are one number to a user of Lua, so they are one number in an identity. */
 		if (x == floor(x) && fabs(x) < 1e15)
-			tl_text_add(t, "%.0f", x);
+			tl_text_add(t, "%.0f", x == 0 ? 0.0 : x); /* -0 is 0 */
 		else
 			tl_text_add(t, "%.17g", x);
 	} else {

@@ -35,6 +35,11 @@ main(void)
 	ok(c && !strcmp(c, "{\"a\":[true,null,\"x\\n\"],\"b\":1}"), "canonical JSON: sorted keys, 1.0 is 1");
 	free(c);
 	json_decref(v);
+	v = tl_json_parse("[-0e3]", 6, "test", &e);
+	c = v ? tl_json_canonical(v) : NULL;
+	ok(c && !strcmp(c, "[0]"), "canonical JSON: minus zero is 0");
+	free(c);
+	json_decref(v);
 	ok(!tl_json_parse("{\"a\":1,\"a\":2}", 13, "twice.json", &e), "duplicate keys are refused");
 	says(e.text, "twice.json: not valid JSON", "and the sentence names the file");
 	ok(tl_utf8_bad("a\xc3\xa9", 3) == -1, "good UTF-8");
