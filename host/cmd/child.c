@@ -244,7 +244,7 @@ choose_arm(child *c)
 static int
 open_run(child *c)
 {
-	c->store = tl_store_open(c->db, false, &c->e);
+	c->store = tl_store_reopen(c->db, &c->e);
 	if (!c->store)
 		return -1;
 	c->identity = text_of(c, "SELECT identity FROM run WHERE id = ?1", c->run);

@@ -66,11 +66,7 @@ run(const tl_args *a, tl_error *e)
 		bad = tl_error_set(e, TL_USAGE, "--metrics is missing: tagloom rescore RUN... --metrics p@1,ndcg@5");
 	bad = bad || read_metrics(&w, metrics, e);
 	if (!bad)
-		bad = !(w.s = tl_store_open(tl_db_path(a), true, e));
-	if (!bad) { /* it exists: now for writing */
-		tl_store_close(w.s);
-		bad = !(w.s = tl_store_open(tl_db_path(a), false, e));
-	}
+		bad = !(w.s = tl_store_reopen(tl_db_path(a), e));
 	w.grid = tl_grid_new(6, head);
 	for (int i = 0; i < a->n && !bad; i++) {
 		int64_t id = tl_store_find_run(w.s, a->operand[i], e);

@@ -78,9 +78,7 @@ resume_run(const tl_args *a, tl_error *e)
 	if (e->status)
 		return -1;
 	tl_log_quiet(s.quiet);
-	if (!tl_exists(s.db))
-		return tl_error_set(e, TL_ENVIRONMENT, "%s: no such database", s.db);
-	store = tl_store_open(s.db, false, e);
+	store = tl_store_reopen(s.db, e);
 	if (store)
 		status = collect(store, a, &s, e);
 	tl_store_close(store);

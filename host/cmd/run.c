@@ -159,7 +159,7 @@ static int
 score_all(void *arg, tl_text *out, tl_error *e)
 {
 	scoring_call *call = arg;
-	tl_store *s = tl_store_open(call->db, false, e);
+	tl_store *s = tl_store_reopen(call->db, e);
 	int64_t runs = 0;
 
 	for (int64_t i = 0; s && i < call->plan->n_runs; i++) {

@@ -232,7 +232,7 @@ complete(const tl_tab *t, const char *path, const char *list)
 
 	if (!t->n_runs || (!list && !any_empty(t)))
 		return 0;
-	c.s = tl_store_open(path, false, &e);
+	c.s = tl_store_reopen(path, &e);
 	if (!c.s) /* a copy that cannot be written shows what it has */
 		return 0;
 	c.registry = tl_registry_new();

@@ -186,7 +186,7 @@ record_death(tl_sweep *s, tl_job *j, int status)
 	}
 	if (plugin[0])
 		snprintf(text + strlen(text), sizeof text - strlen(text), " (in %s)", plugin);
-	store = tl_store_open(s->db, false, &e);
+	store = tl_store_reopen(s->db, &e);
 	/* A child that died before it had claimed the run says nothing about the process that has. */
 	other = store && tl_store_int(store, &e, 0, "SELECT count(*) FROM run WHERE id = ?1 AND status = 'running' AND pid <> ?2", "ii", j->run, (int64_t)j->pid);
 	if (!store || (!other && tl_store_run_end(store, j->run, how, text, plugin, NULL, &e)))
@@ -293,19 +293,23 @@ interrupt(tl_sweep *s)
 	s->interrupted = true;
 }
 
-/* Runs that another process executes: done there is done; what it left unfinished is started here. */
+/*
+ * Runs that another process executes: done there is done; what it left unfinished is started here. Where the database cannot be
+ * asked any more (it was removed, replaced, or its disk is gone) there is nothing to wait for.
+ */
 static void
-look_elsewhere(tl_sweep *s)
+look_elsewhere(tl_sweep *s, tl_error *e)
 {
-	tl_error e = { 0 };
-	tl_store *store = tl_store_open(s->db, false, &e);
+	tl_store *store = tl_store_reopen(s->db, e);
 
-	for (int64_t i = 0; i < s->n && store; i++) {
+	for (int64_t i = 0; i < s->n && !e->status; i++) {
 		tl_job *j = &s->job[i];
 		char *status;
 		if (strcmp(j->last_status, "elsewhere"))
 			continue;
-		status = tl_store_text(store, &e, "SELECT status FROM run WHERE id = ?1", "i", j->run);
+		status = tl_store_text(store, e, "SELECT status FROM run WHERE id = ?1", "i", j->run);
+		if (!status && !e->status)
+			tl_error_set(e, TL_ENVIRONMENT, "%s: run %lld, which another process was executing, is not in it any more; run the script again", s->db, (long long)j->run);
 		if (status && strcmp(status, "running")) {
 			bool ended = !strcmp(status, "done") || !strcmp(status, "failed");
 			s->waiting--;
@@ -319,6 +323,8 @@ look_elsewhere(tl_sweep *s)
 		}
 		free(status);
 	}
+	if (e->status)
+		s->waiting = 0;
 	tl_store_close(store);
 }
 
@@ -329,7 +335,7 @@ start_more(tl_sweep *s, tl_error *e)
 
 	for (int64_t i = 0; i < s->n; i++)
 		running += s->job[i].pid > 0;
-	for (int64_t i = 0; i < s->n && running < s->jobs && !s->interrupted && !(s->fail_fast && s->failed); i++) {
+	for (int64_t i = 0; i < s->n && running < s->jobs && !s->interrupted && !e->status && !(s->fail_fast && s->failed); i++) {
 		tl_job *j = &s->job[i];
 		if (j->pid > 0 || j->last_status[0])
 			continue;
@@ -377,7 +383,7 @@ tl_sweep_run(tl_sweep *s, tl_error *e)
 		watch(s);
 		if (s->waiting && tl_seconds() - looked > 1) {
 			looked = tl_seconds();
-			look_elsewhere(s);
+			look_elsewhere(s, e);
 		}
 		tl_progress_draw(s, false);
 	}

@@ -411,6 +411,16 @@ tl_store_open(const char *path, bool read_only, tl_error *e)
 	return s;
 }
 
+tl_store *
+tl_store_reopen(const char *path, tl_error *e)
+{
+	if (!tl_exists(path)) {
+		tl_error_set(e, TL_ENVIRONMENT, "%s: there is no database, or not any more", path);
+		return NULL;
+	}
+	return tl_store_open(path, false, e);
+}
+
 void
 tl_store_close(tl_store *s)
 {

@@ -339,6 +339,18 @@ tl_store_changes(tl_store *s)
 	return sqlite3_changes64(s->db);
 }
 
+/* Rows written into a file that was removed or replaced are in nobody's reach. */
+static int
+still_there(tl_store *s, tl_error *e)
+{
+	int moved = 0;
+
+	if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || !moved)
+		return 0;
+	tl_store_rollback(s);
+	return tl_error_set(e, TL_ENVIRONMENT, "%s: was removed or replaced while it was open; nothing more can be written into it", s->path);
+}
+
 int
 tl_store_begin(tl_store *s, tl_error *e)
 {
@@ -351,7 +363,7 @@ tl_store_begin(tl_store *s, tl_error *e)
 			return tl_store_fail(s, e, code, "the transaction");
 		sqlite3_sleep(5);
 	}
-	return 0;
+	return still_there(s, e);
 }
 
 int

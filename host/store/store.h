@@ -15,6 +15,7 @@ typedef struct tl_store tl_store;
 /* Opens (creates, migrates in one exclusive transaction) a database; opening for writing also reaps. read_only: never creates; upgrades and reaps
  * first where the file can be written. A foreign, newer or damaged file is refused with a sentence. */
 tl_store *tl_store_open(const char *path, bool read_only, tl_error *e);
+tl_store *tl_store_reopen(const char *path, tl_error *e);  /* for writing, one that is there already: never creates */
 void tl_store_close(tl_store *s);
 const char *tl_store_path(const tl_store *s);
 bool tl_store_read_only(const tl_store *s);

@@ -1,4 +1,5 @@
 /* plugin.c - a label module for the tests of processes: it fits by itself, and does it well or badly, as its parameter says. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
