@@ -94,8 +94,11 @@ typedef struct tl_outcome {
 	int n_parts;
 	const char *const *part;            /* "classifier", "guide.feature" */
 	const double *value;                /* unweighted */
-	tl_tensor *logits;                  /* [B, L] */
+	tl_tensor *logits;                  /* [B, L]; NULL in training where only the loss was needed, and in evaluation where `best` is there */
+	tl_tensor *best;                    /* [2, B, keep] as linear_best gives them, or NULL */
 } tl_outcome;
+/* In evaluations from now on the best `keep` labels of each document will do, where the model can find them without all logits; 0: all logits. */
+void tl_model_keep(tl_model *m, int64_t keep);
 /* One pass. training: losses, tape, gradients added to the weights' buffers scaled by `scale` (1/accumulate). */
 int tl_model_step(tl_model *m, const tl_documents *batch, int64_t step, bool training, double scale, tl_outcome *out);
 int tl_model_after_step(tl_model *m);

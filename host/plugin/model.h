@@ -18,6 +18,7 @@ typedef struct tl_slot_value {
 	int rank;
 	int64_t dim[TL_MAX_RANK];                  /* as written last while the model was built */
 	bool there;                                /* written so far in this step */
+	bool unwanted;                             /* its writer was told in this step that nobody reads it (tl_logits) */
 	tl_tensor *tensor;
 	tl_list list;
 	const tl_input *input;
@@ -138,6 +139,8 @@ struct tl_model {
 	tl_model_instance *running, *fault;
 	const tl_documents *documents;
 	bool training;
+	int64_t keep;                              /* evaluation: best labels of a document that are wanted in place of all logits; 0: all */
+	tl_tensor *best;                           /* [2, B, keep] of this step, NULL: none were given */
 	int64_t step;
 	tl_lists labels;
 	tl_tensor *label_offsets, *label_index;

@@ -164,6 +164,10 @@ take_out(tl_model *m, tl_model_instance *i)
 			s->list = *(const tl_list *)field;
 		else
 			s->tensor = *(tl_tensor *const *)field;
+		if (s->unwanted && !s->tensor) {
+			s->there = false;
+			continue;
+		}
 		if (value_dims(s, &rank, dim) < 0)
 			return tl_fail(m->ctx, "declares that it writes the slot %s, but left its field empty", use->name);
 		if ((use->row->kind == TL_SLOT_INT) != (s->kind == TL_SLOT_INT && tl_dtype_of(s->tensor) == TL_I32))
@@ -210,8 +214,9 @@ tl_model_forward(tl_model *m, const tl_pass *pass)
 	m->label_offsets = m->label_index = NULL;
 	m->labels = (tl_lists){ pass->documents->n, pass->documents->label_offsets, pass->documents->labels };
 	m->B = pass->documents->n;
+	m->best = NULL;
 	for (int k = 0; k < m->n_slots; k++)
-		m->slot[k].there = false;
+		m->slot[k].there = m->slot[k].unwanted = false;
 	for (int k = 0; k < m->n; k++)
 		for (int l = 0; l < m->instance[k].n_losses; l++)
 			m->instance[k].loss[l].scalar = NULL;
@@ -221,6 +226,41 @@ tl_model_forward(tl_model *m, const tl_pass *pass)
 		if (run_instance(m, &m->instance[k]) < 0)
 			return -1;
 	return tl_status(m->ctx);
+}
+
+/* --- logits of many labels ------------------------------------------------------------------------------------------------------------------ */
+/* Does a module behind the running one read the slot? Reference vectors and checks may look at every slot. */
+static bool
+is_read(const tl_model *m, int slot)
+{
+	if (m->injection)
+		return true;
+	for (int k = m->running->at + 1; k < m->n; k++)
+		for (int r = 0; r < m->instance[k].n_reads; r++)
+			if (m->instance[k].read[r].slot == slot)
+				return true;
+	return false;
+}
+
+tl_tensor *
+tl_logits(tl_ctx *ctx, const char *slot, tl_tensor *x, tl_tensor *w, tl_tensor *b)
+{
+	tl_model *m = tl_ctx_user(ctx);
+	int at = m && m->running && slot ? tl_find_slot(m, slot) : -1;
+	bool evaluated = slot && !strcmp(slot, "logits");
+
+	if (at < 0 || is_read(m, at) || (!m->training && evaluated && !m->keep))
+		return tl_linear(ctx, x, w, b, TL_NONE);
+	if (!m->training && evaluated)
+		m->best = tl_linear_best(ctx, x, w, b, TL_MIN(m->keep, tl_dim(w, 0)));
+	m->slot[at].unwanted = true;
+	return NULL;
+}
+
+void
+tl_model_keep(tl_model *m, int64_t keep)
+{
+	m->keep = keep;
 }
 
 /* --- losses --------------------------------------------------------------------------------------------------------------------------------- */
@@ -305,6 +345,7 @@ tl_model_step(tl_model *m, const tl_documents *batch, int64_t step, bool trainin
 		return -1;
 	logits = tl_find_slot(m, "logits");
 	out->logits = logits >= 0 && m->slot[logits].there ? m->slot[logits].tensor : NULL;
+	out->best = m->best;
 	if (!training)
 		return 0;
 	total = tl_model_total(m, scale, &out->total);

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef float REAL;
+#include "tensor/keep.h"
+
 void
 tl_split_scores_new(tl_split_scores *x, int64_t n, int64_t n_labels, int64_t keep, const int64_t *gold_offsets, const int32_t *gold)
 {
@@ -29,62 +32,16 @@ tl_split_scores_free(tl_split_scores *x)
 
 struct put { tl_split_scores *x; const int32_t *document; const float *row; };
 
-/* Better: the larger logit, ties by the lower label. */
-static bool
-better(float a, int32_t i, float b, int32_t j)
-{
-	return a > b || (a == b && i < j);
-}
-
-/* A heap whose root is the worst of those kept. */
-static void
-sift(float *logit, int32_t *label, int64_t n, int64_t at)
-{
-	float x = logit[at];
-	int32_t l = label[at];
-
-	for (int64_t child; (child = 2 * at + 1) < n; at = child) {
-		if (child + 1 < n && better(logit[child], label[child], logit[child + 1], label[child + 1]))
-			child++;
-		if (better(logit[child], label[child], x, l))
-			break;
-		logit[at] = logit[child];
-		label[at] = label[child];
-	}
-	logit[at] = x;
-	label[at] = l;
-}
-
 static void
 keep_best(void *arg, int64_t i)
 {
 	const struct put *p = arg;
 	int64_t L = p->x->s.n_labels, keep = p->x->s.keep;
 	const float *row = p->row + i * L;
-	float *logit = p->x->logit + p->document[i] * keep;
-	int32_t *label = p->x->label + p->document[i] * keep;
+	tl_keep h = { .k = keep, .logit = p->x->logit + p->document[i] * keep, .label = p->x->label + p->document[i] * keep };
 
-	for (int64_t j = 0; j < keep; j++) {
-		logit[j] = row[j];
-		label[j] = (int32_t)j;
-	}
-	for (int64_t j = keep / 2 - 1; j >= 0; j--)
-		sift(logit, label, keep, j);
-	for (int64_t j = keep; j < L; j++)
-		if (better(row[j], (int32_t)j, logit[0], label[0])) {
-			logit[0] = row[j];
-			label[0] = (int32_t)j;
-			sift(logit, label, keep, 0);
-		}
-	for (int64_t n = keep - 1; n > 0; n--) { /* the worst goes to the end */
-		float x = logit[0];
-		int32_t l = label[0];
-		logit[0] = logit[n];
-		label[0] = label[n];
-		logit[n] = x;
-		label[n] = l;
-		sift(logit, label, n, 0);
-	}
+	keep_more(&h, row, L, 0);
+	keep_sort(&h);
 }
 
 void
@@ -99,6 +56,19 @@ tl_split_scores_put(tl_split_scores *x, tl_pool *pool, const int32_t *document, 
 	}
 	for (int64_t i = 0; i < n; i++)
 		memcpy(x->logit + document[i] * L, row + i * L, (size_t)L * sizeof *row);
+}
+
+/* Stores the best labels of documents as the model found them: best [2, n, keep], logits and labels. */
+static void
+put_best(tl_split_scores *x, const int32_t *document, int64_t n, const float *best)
+{
+	int64_t keep = x->s.keep;
+
+	for (int64_t i = 0; i < n; i++) {
+		memcpy(x->logit + document[i] * keep, best + i * keep, (size_t)keep * sizeof *best);
+		for (int64_t k = 0; k < keep; k++)
+			x->label[document[i] * keep + k] = (int32_t)best[(n + i) * keep + k];
+	}
 }
 
 /* First value that is not finite, or -1. */
@@ -133,34 +103,59 @@ rows_of(tl_evaluator *ev, const tl_tensor *logits)
 	return ev->row;
 }
 
+/* The batch's scores into out. */
+static int
+take(tl_evaluator *ev, const tl_outcome *o, const int32_t *document, int64_t n, const char *const *id, const char *what, tl_split_scores *out, tl_error *e)
+{
+	int64_t columns = o->best ? out->s.keep : out->s.n_labels, bad;
+	const tl_tensor *scores = o->best ? o->best : o->logits;
+	const float *row;
+
+	if (!scores || tl_count(scores) != (o->best ? 2 : 1) * n * columns)
+		return tl_no_logits(e);
+	row = rows_of(ev, scores);
+	if ((bad = not_finite(row, n * columns)) >= 0)
+		return tl_error_set(e, TL_FAILED, "%s: the logit of label %lld of document %s is %f; the weights have left the finite numbers, so lower lr or clip",
+		                    what, (long long)(o->best ? row[n * columns + bad] : bad % columns), id ? id[document[bad / columns]] : "?", (double)row[bad]);
+	if (o->best)
+		put_best(out, document, n, row);
+	else
+		tl_split_scores_put(out, ev->pool, document, n, row);
+	return 0;
+}
+
+/* Documents of a batch: where a model makes all logits, [B, L] stays below 2^24 numbers, so that it does not grow with L. */
+static int64_t
+batch_of(const tl_evaluator *ev, int64_t n_labels)
+{
+	int64_t most = TL_MAX((int64_t)1, ((int64_t)1 << 24) / TL_MAX(n_labels, 1));
+
+	return ev->batch ? TL_MIN(ev->batch, most) : most;
+}
+
 int
 tl_evaluate(tl_evaluator *ev, const tl_feed *source, const char *const *id, const char *what, int64_t step, tl_split_scores *out, tl_error *e)
 {
-	int64_t L = out->s.n_labels, bad;
+	int status = 0;
 
 	if (tl_model_before_eval(ev->model) < 0)
 		return tl_model_error(ev->model, e);
-	tl_batches_by_length(&ev->batches, source->n, source->tokens ? source->tokens->offsets : NULL, ev->batch, ev->batch_tokens);
-	for (int64_t b = 0; b < ev->batches.n; b++) {
+	tl_batches_by_length(&ev->batches, source->n, source->tokens ? source->tokens->offsets : NULL, batch_of(ev, out->s.n_labels), ev->batch_tokens);
+	tl_model_keep(ev->model, out->label ? out->s.keep : 0);
+	for (int64_t b = 0; b < ev->batches.n && !status; b++) {
 		const int32_t *document = ev->batches.order + ev->batches.start[b];
 		int64_t n = ev->batches.start[b + 1] - ev->batches.start[b];
 		tl_outcome o = { 0 };
-		const float *row;
-		int stop;
 
 		if (tl_model_step(ev->model, tl_pack(&ev->packer, source, document, n, false), step, false, 1, &o) < 0)
-			return tl_model_error(ev->model, e);
-		if (!o.logits || tl_count(o.logits) != n * L)
-			return tl_no_logits(e);
-		row = rows_of(ev, o.logits);
-		if ((bad = not_finite(row, n * L)) >= 0)
-			return tl_error_set(e, TL_FAILED, "%s: the logit of label %lld of document %s is %f; the weights have left the finite numbers, so lower lr or clip",
-			                    what, (long long)(bad % L), id ? id[document[bad / L]] : "?", (double)row[bad]);
-		tl_split_scores_put(out, ev->pool, document, n, row);
-		if (ev->tick && (stop = ev->tick(ev->arg)))
-			return stop;
+			status = tl_model_error(ev->model, e);
+		else
+			status = take(ev, &o, document, n, id, what, out, e);
+		if (!status && ev->tick)
+			status = ev->tick(ev->arg);
 	}
-	return 0;
+	tl_model_keep(ev->model, 0);
+	return status;
 }
 
 int

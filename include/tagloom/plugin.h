@@ -125,6 +125,11 @@ typedef struct tl_loss {
 /* Adds a scalar to the total, unweighted; the host multiplies with the declared weight and logs it. Ignored outside training. */
 TL_API int tl_add_loss(tl_ctx *ctx, const char *part, tl_tensor *scalar);
 
+/* The last layer of a classifier, x wT + b: what slot `slot` [B, L] needs of it in this step. NULL where nobody needs all logits: in training where no module
+ * behind reads them (the loss comes from tl_linear_bce), in an evaluation that keeps only the best labels of a document (they are found and handed
+ * over). The slot's field may then stay NULL. Otherwise the logits. */
+TL_API tl_tensor *tl_logits(tl_ctx *ctx, const char *slot, tl_tensor *x, tl_tensor *w, tl_tensor *b);
+
 /* --- modules: encoders and label modules --------------------------------------------------------------------------------- */
 typedef struct tl_features { /* sparse rows [n, F], CSR */
 	int64_t n, width;

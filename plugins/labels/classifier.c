@@ -42,6 +42,17 @@ static const tl_slot reads[] = { { .name = "@from", .at = offsetof(struct classi
 static const tl_slot writes[] = { { .name = "@into", .at = offsetof(struct classifier, logits), .shape = "B L", .doc = "one logit per label" }, { 0 } };
 static const tl_loss losses[] = { { .part = "", .param = "weight", .value = "1" }, { 0 } };
 
+/* Where nobody reads the logits, [B, L] is not made: the loss goes over blocks of labels. */
+static int
+add_loss(tl_ctx *ctx, const struct classifier *self, tl_tensor *x)
+{
+	tl_tensor *offsets = tl_label_offsets(ctx), *labels = tl_label_index(ctx);
+
+	if (self->loss == SOFTMAX)
+		return tl_add_loss(ctx, "", tl_softmax_loss(ctx, self->logits, offsets, labels));
+	return tl_add_loss(ctx, "", self->logits ? tl_bce(ctx, self->logits, offsets, labels, self->reduction) : tl_linear_bce(ctx, x, self->w1, self->b1, offsets, labels, self->reduction));
+}
+
 static int
 forward(tl_ctx *ctx, void *p)
 {
@@ -51,12 +62,11 @@ forward(tl_ctx *ctx, void *p)
 
 	if (self->hidden)
 		x = tl_dropout(ctx, tl_linear(ctx, x, self->w0, self->b0, activations[self->activation]), self->dropout);
-	self->logits = tl_linear(ctx, x, self->w1, self->b1, TL_NONE);
-	if (tl_training(ctx)) {
-		tl_tensor *offsets = tl_label_offsets(ctx), *labels = tl_label_index(ctx);
-		tl_add_loss(ctx, "", self->loss == BCE ? tl_bce(ctx, self->logits, offsets, labels, self->reduction) : tl_softmax_loss(ctx, self->logits, offsets, labels));
-	}
-	return tl_status(ctx);
+	if (tl_training(ctx) && self->loss == SOFTMAX)
+		self->logits = tl_linear(ctx, x, self->w1, self->b1, TL_NONE);
+	else
+		self->logits = tl_logits(ctx, self->into, x, self->w1, self->b1);
+	return tl_training(ctx) ? add_loss(ctx, self, x) : tl_status(ctx);
 }
 
 static const tl_module module = { .size = sizeof(tl_module), .forward = forward };

@@ -202,11 +202,20 @@ branch(tl_ctx *ctx, const struct guide *self, tl_tensor *f, tl_tensor *w, tl_ten
 	return tl_linear(ctx, tl_activate(ctx, tl_dropout(ctx, f, self->dropout), TL_RELU), w, b, TL_NONE);
 }
 
+/* BCE of w x + b; logits: the same where they had to be made, else NULL: then [B, L] is never made. */
+static void
+add_bce(tl_ctx *ctx, const struct guide *self, const char *part, tl_tensor *logits, tl_tensor *x, tl_tensor *w, tl_tensor *b)
+{
+	tl_tensor *offsets = tl_label_offsets(ctx), *labels = tl_label_index(ctx);
+
+	tl_add_loss(ctx, part, logits ? tl_bce(ctx, logits, offsets, labels, self->reduction) : tl_linear_bce(ctx, x, w, b, offsets, labels, self->reduction));
+}
+
 static int
 paper(tl_ctx *ctx, struct guide *self)
 {
 	int64_t n = self->input->n;
-	tl_tensor *f, *e_t, *h, *g_t, *g_l, *offsets = tl_label_offsets(ctx), *labels = tl_label_index(ctx);
+	tl_tensor *f, *e_t, *h, *g_t, *g_l;
 	tl_encoded sequence;
 
 	f = first_tokens(ctx, self->layers.item, self->layers.n, self->layers_text, self->input->host_offsets, n);
@@ -214,10 +223,10 @@ paper(tl_ctx *ctx, struct guide *self)
 	h = tl_linear(ctx, e_t, self->rank0_w, self->rank0_b, self->rank_activation == RELU ? TL_RELU : TL_NONE);
 	if (self->rank_activation == SOFTMAX)
 		h = tl_softmax(ctx, h);
-	self->logits = tl_linear(ctx, h, self->rank1_w, NULL, TL_NONE);
+	self->logits = tl_logits(ctx, "logits", h, self->rank1_w, NULL);
 	if (!tl_training(ctx))
 		return tl_status(ctx);
-	tl_add_loss(ctx, "class", tl_bce(ctx, self->logits, offsets, labels, self->reduction));
+	add_bce(ctx, self, "class", self->logits, h, self->rank1_w, NULL);
 	if (!self->feature && !self->link)
 		return tl_status(ctx);
 	if (self->label_source == MULTIHOT) {
@@ -233,7 +242,7 @@ paper(tl_ctx *ctx, struct guide *self)
 		tl_add_loss(ctx, "feature", tl_scale(ctx, tl_mse(ctx, g_t, g_l), 0.5 * (double)self->feature_dim, 0));
 	}
 	if (self->link)
-		tl_add_loss(ctx, "link", tl_bce(ctx, tl_linear(ctx, g_l, self->link_w, self->link_b, TL_NONE), offsets, labels, self->reduction));
+		add_bce(ctx, self, "link", NULL, g_l, self->link_w, self->link_b);
 	return tl_status(ctx);
 }
 
@@ -243,10 +252,11 @@ released(tl_ctx *ctx, struct guide *self)
 	tl_tensor *f = first_tokens(ctx, self->layers.item, self->layers.n, 10, self->input->host_offsets, self->input->n);
 	tl_encoded sequence;
 
-	self->logits = tl_linear(ctx, tl_dropout(ctx, f, self->dropout), self->classifier_w, self->classifier_b, TL_NONE);
+	f = tl_dropout(ctx, f, self->dropout);
+	self->logits = tl_logits(ctx, "logits", f, self->classifier_w, self->classifier_b);
 	if (!tl_training(ctx))
 		return tl_status(ctx);
-	tl_add_loss(ctx, "class", tl_bce(ctx, self->logits, tl_label_offsets(ctx), tl_label_index(ctx), self->reduction));
+	add_bce(ctx, self, "class", self->logits, f, self->classifier_w, self->classifier_b);
 	if (!self->feature && !self->link)
 		return tl_status(ctx);
 	if (encode_labels(ctx, self, (self->link ? TL_WANT_LAYERS : 0) | (self->feature ? TL_WANT_POOLED : 0), &sequence))
@@ -255,8 +265,7 @@ released(tl_ctx *ctx, struct guide *self)
 		tl_add_loss(ctx, "feature", tl_mse(ctx, self->pooled, sequence.pooled));
 	if (self->link) {
 		f = first_tokens(ctx, sequence.layers, sequence.n_layers, 10, sequence.host_offsets, sequence.n);
-		f = tl_linear(ctx, tl_dropout(ctx, f, self->dropout), self->classifier_w, self->classifier_b, TL_NONE);
-		tl_add_loss(ctx, "link", tl_bce(ctx, f, tl_label_offsets(ctx), tl_label_index(ctx), self->reduction));
+		add_bce(ctx, self, "link", NULL, tl_dropout(ctx, f, self->dropout), self->classifier_w, self->classifier_b);
 	}
 	return tl_status(ctx);
 }

@@ -1,4 +1,6 @@
 /* Models: wiring errors name both ends, initial weights have streams of their own, checkpoints load by their own names, state comes back. */
+#include <math.h>
+
 #include "plugin/host.h"
 #include "tap.h"
 
@@ -121,6 +123,46 @@ weights(void)
 	tl_model_free(scaled);
 }
 
+/* Logits that somebody reads are made, and change neither loss nor gradients; the best labels are those of all logits. */
+static void
+many_labels(void)
+{
+	static const int32_t offsets[] = { 0, 3, 5 }, ids[] = { 2, 7, 3, 2, 29 }, label_offsets[] = { 0, 1, 3 }, labels[] = { 4, 0, 2 };
+	tl_documents d = { .n = 2, .offsets = offsets, .ids = ids, .label_offsets = label_offsets, .labels = labels };
+	tl_error e;
+	tl_model *m[2] = { build("[" BOW ", {\"plugin\": \"classifier\"}]", 1, &e),
+		               build("[" BOW ", {\"plugin\": \"classifier\"}, {\"plugin\": \"classifier\", \"name\": \"reader\", \"params\": {\"from\": \"logits\", \"into\": \"other\", \"weight\": 0}}]", 1, &e) };
+	tl_outcome out[2] = { { 0 }, { 0 } }, all = { 0 }, best = { 0 };
+	double worst = 0;
+	float logit[10];
+	bool right = true;
+
+	for (int k = 0; k < 2; k++)
+		ok(tl_model_step(m[k], &d, 1, true, 1, &out[k]) == 0, "a training step%s", k ? " whose logits are read" : "");
+	ok(out[1].logits && tl_dim(out[1].logits, 0) == 2 && tl_dim(out[1].logits, 1) == 5 && !out[0].logits, "logits [B, L] are made for their reader");
+	ok(fabs(out[0].value[0] - out[1].value[0]) < 1e-6, "the same loss with and without them");
+	for (int i = 0; i < tl_weights_count(tl_model_weights(m[0])); i++) {
+		const tl_weight_info *x = tl_weights_at(tl_model_weights(m[0]), i), *y = tl_weights_at(tl_model_weights(m[1]), i);
+		for (int64_t k = 0; k < x->count; k++)
+			worst = fmax(worst, fabs(((const float *)tl_weights_gradients(tl_model_weights(m[0])))[x->offset + k] - ((const float *)tl_weights_gradients(tl_model_weights(m[1])))[y->offset + k]));
+	}
+	ok(worst < 1e-6, "the same gradients (%.1e)", worst);
+	tl_model_step(m[0], &d, 2, false, 1, &all);
+	memcpy(logit, tl_data(all.logits), sizeof logit);
+	tl_model_keep(m[0], 2);
+	tl_model_step(m[0], &d, 2, false, 1, &best);
+	ok(best.best && !best.logits, "an evaluation that keeps two labels makes no logits");
+	for (int i = 0; best.best && i < 2; i++) {
+		const float *b = tl_data(best.best);
+		int first = (int)b[4 + 2 * i], second = (int)b[5 + 2 * i];
+		for (int l = 0; l < 5; l++)
+			right &= (l == first ? logit[5 * i + l] == b[2 * i] : l == second ? logit[5 * i + l] == b[2 * i + 1] : logit[5 * i + l] <= b[2 * i + 1]) && b[2 * i] >= b[2 * i + 1];
+	}
+	ok(right, "and finds the two best of all logits");
+	tl_model_free(m[0]);
+	tl_model_free(m[1]);
+}
+
 /* A step of a model on two documents: parts, total, gradients in the buffers; evaluation adds no losses. */
 static void
 steps(void)
@@ -139,7 +181,7 @@ steps(void)
 	ok(out.n_parts == 2 && !strcmp(out.part[0], "initial") && !strcmp(out.part[1], "classifier"), "two parts by name");
 	total = 0.25 * out.value[0] + 0.75 * out.value[1];
 	ok(out.total - total < 1e-12 && total - out.total < 1e-12, "the total is their weighted sum");
-	ok(out.logits && tl_dim(out.logits, 0) == 2 && tl_dim(out.logits, 1) == 5, "logits [B, L]");
+	ok(!out.logits, "nobody reads the logits, and they are not made");
 	at = tl_weights_find(tl_model_weights(m), "classifier.bias");
 	g = tl_data(tl_gradient(tl_model_ctx(m), tl_weights_at(tl_model_weights(m), at)->tensor));
 	kept = g[1];
@@ -249,6 +291,7 @@ main(void)
 	wiring();
 	weights();
 	steps();
+	many_labels();
 	checkpoints();
 	tl_pool_free(pool);
 	tl_registry_free(registry);

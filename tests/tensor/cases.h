@@ -54,10 +54,12 @@ CALL(segment_mean, i[0], i[1])
 CALL(segment_max, i[0], i[1])
 CALL(segment_softmax, i[0], i[1])
 CALL(bce, i[0], i[1], i[2], (int)a[0])
+CALL(linear_bce, i[0], i[1], i[2], i[3], i[4], (int)a[0])
 CALL(softmax_loss, i[0], i[1], i[2])
 CALL(bce_dense, i[0], i[1], i[2])
 CALL(mse, i[0], i[1])
 CALL(topk, i[0], (int64_t)a[0])
+CALL(linear_best, i[0], i[1], i[2], (int64_t)a[0])
 CALL(corank_select, i[0], i[1], i[2], i[3], i[4], i[5], (int64_t)a[0], a[1], (int)a[2])
 #undef CALL
 
@@ -68,7 +70,7 @@ static const call_row calls[] = {
 	ROW(gather), ROW(scatter_add), ROW(replace_rows), ROW(concat), ROW(slice), ROW(reshape), ROW(transpose), ROW(repeat),
 	ROW(sum), ROW(mean), ROW(row_sum), ROW(row_max), ROW(softmax), ROW(logsumexp), ROW(l2_normalize),
 	ROW(segment_sum), ROW(segment_mean), ROW(segment_max), ROW(segment_softmax),
-	ROW(bce), ROW(softmax_loss), ROW(bce_dense), ROW(mse), ROW(topk), ROW(corank_select),
+	ROW(bce), ROW(linear_bce), ROW(softmax_loss), ROW(bce_dense), ROW(mse), ROW(topk), ROW(linear_best), ROW(corank_select),
 };
 #undef ROW
 
@@ -160,11 +162,18 @@ static const test_case cases[] = {
 	{ "bce", { "r4x5", "i5:0,2,2,3,5", "i5:0,3,4,1,2" }, { TL_MEAN } }, { "bce", { "r4x5", "i5:0,2,2,3,5", "i5:0,3,4,1,2" }, { TL_SUM_LABELS } }, { "bce", { "r4x5", "i5:0,2,2,3,5", "i5:0,3,4,1,2" }, { TL_SUM } },
 	{ "bce", { "w4x5", "i5:0,2,2,3,5", "i5:0,3,4,1,2" }, { TL_SUM } }, { "bce", { "r0x5", "i1:0", "i0:" }, { TL_MEAN } }, { "bce", { "r2x0", "i3:0,0,0", "i0:" }, { TL_SUM_LABELS } },
 	{ "bce", { "r1x1", "i2:0,1", "i1:0" }, { TL_MEAN } }, { "bce", { "r16x2501", "l16<2501", "m16<2501" }, { TL_MEAN } }, { "bce", { "r3x20001", "l3<20001", "m3<20001" }, { TL_SUM_LABELS } },
+	{ "linear_bce", { "r4x3", "r5x3", "r5", "i5:0,2,2,3,5", "i5:0,3,4,1,2" }, { TL_MEAN } }, { "linear_bce", { "r4x3", "r5x3", "-", "i5:0,2,2,3,5", "i5:0,3,4,1,2" }, { TL_SUM_LABELS } },
+	{ "linear_bce", { "w4x3", "r5x3", "r5", "i5:0,2,2,3,5", "i5:0,3,4,1,2" }, { TL_SUM } }, { "linear_bce", { "r0x3", "r5x3", "r5", "i1:0", "i0:" }, { TL_MEAN } },
+	{ "linear_bce", { "r2x3", "r0x3", "r0", "i3:0,0,0", "i0:" }, { TL_SUM_LABELS } }, { "linear_bce", { "r1x1", "r1x1", "r1", "i2:0,1", "i1:0" }, { TL_MEAN } },
+	{ "linear_bce", { "r2x0", "r5x0", "r5", "i3:0,1,2", "i2:4,0" }, { TL_MEAN } },
+	{ "linear_bce", { "r16x7", "r9001x7", "r9001", "l16<9001", "m16<9001" }, { TL_MEAN } }, { "linear_bce", { "r16x33", "r301x33", "r301", "l16<301", "m16<301" }, { TL_SUM_LABELS } },
 	{ "softmax_loss", { "r4x5", "i5:0,2,2,3,5", "i5:0,3,4,1,2" } }, { "softmax_loss", { "w4x5", "i5:0,2,2,3,5", "i5:0,3,4,1,2" } }, { "softmax_loss", { "r0x5", "i1:0", "i0:" } }, { "softmax_loss", { "r2x0", "i3:0,0,0", "i0:" } },
 	{ "softmax_loss", { "r1x1", "i2:0,1", "i1:0" } }, { "softmax_loss", { "r16x2501", "l16<2501", "m16<2501" } },
 	{ "bce_dense", { "r5x3", "c5x3", "-" } }, { "bce_dense", { "r5x3", "c5x3", "z5x3" } }, { "bce_dense", { "w5x3", "c5x3", "-" } }, { "bce_dense", { "r0x3", "c0x3", "-" } }, { "bce_dense", { "r.", "c.", "c." } },
 	{ "bce_dense", { "r301x127", "c301x127", "c301x127" } },
 	{ "mse", { "r5x3", "r5x3" } }, { "mse", { "r0x3", "r0x3" } }, { "mse", { "r.", "r." } }, { "mse", { "r301x127", "r301x127" } },
+	{ "linear_best", { "c4x3", "c9x3", "c9" }, { 4 } }, { "linear_best", { "c4x3", "c9x3", "-" }, { 9 } }, { "linear_best", { "c0x3", "c9x3", "c9" }, { 2 } }, { "linear_best", { "c4x3", "c0x3", "c0" }, { 0 } },
+	{ "linear_best", { "c1x1", "c1x1", "c1" }, { 1 } }, { "linear_best", { "c5x7", "c9001x7", "c9001" }, { 55 } }, { "linear_best", { "c33x5", "c4097x5", "-" }, { 1 } },
 	{ "topk", { "r5x7" }, { 3 } }, { "topk", { "r5x7" }, { 7 } }, { "topk", { "r7" }, { 1 } }, { "topk", { "r5x7" }, { 0 } }, { "topk", { "r0x7" }, { 2 } }, { "topk", { "r1x1" }, { 1 } }, { "topk", { "r5x20001" }, { 55 } },
 	{ "corank_select", { "r5x7", "q7", "Q7", "c21", "-", "y7" }, { 4, 0.6, 3 } }, { "corank_select", { "r5x7", "q7", "Q7", "c21", "c7", "y7" }, { 7, 0.6, 2 } }, { "corank_select", { "r5x7", "q7", "Q7", "c21", "-", "y7" }, { 1, 0.3, 3 } },
 	{ "corank_select", { "r5x7", "q7", "Q7", "c21", "-", "y7" }, { 3, 0.3, 0 } }, { "corank_select", { "r5x7", "i8:0,0,0,0,0,0,0,0", "i0:", "c0", "-", "y7" }, { 5, 0.5, 3 } }, { "corank_select", { "r0x7", "q7", "Q7", "c21", "-", "y7" }, { 3, 0.3, 3 } },
@@ -200,6 +209,9 @@ static const refusal refusals[] = {
 	{ "l2_normalize", { "r." }, { 0 }, "scalar" }, { "segment_sum", { "r7x3", "i3:0,5,4" }, { 0 }, "ascending" }, { "segment_sum", { "r.", "i2:0,1" }, { 0 }, "scalar" }, { "segment_mean", { "r7x3", "i2:0,8" }, { 0 }, "8" },
 	{ "segment_max", { "r7x3", "i2:0,8" }, { 0 }, "8" }, { "segment_softmax", { "r7x3", "i1x2:0,7" }, { 0 }, "[1, 2]" }, { "segment_softmax", { "r7x3", "i2:0,6" }, { 0 }, "6" },
 	{ "bce", { "r2x5", "i2:0,1", "i1:0" }, { 0 }, "one more than there are rows" }, { "bce", { "r1x5", "i2:0,1", "i1:5" }, { 0 }, "5" }, { "bce", { "r1x5", "i2:0,2", "i2:3,3" }, { 0 }, "each label once" }, { "bce", { "r1x5", "i2:0,1", "i1:0" }, { 7 }, "7" },
+	{ "linear_bce", { "r2x3", "r5x4", "r5", "i3:0,1,1", "i1:0" }, { 0 }, "[2, 3]" }, { "linear_bce", { "r2x3", "r5x3", "r4", "i3:0,1,1", "i1:0" }, { 0 }, "[4]" }, { "linear_bce", { "r2x3", "r5x3", "r5", "i2:0,1", "i1:0" }, { 0 }, "one more than there are rows" },
+	{ "linear_bce", { "r1x3", "r5x3", "r5", "i2:0,1", "i1:5" }, { 0 }, "5" }, { "linear_bce", { "r1x3", "r5x3", "r5", "i2:0,2", "i2:3,3" }, { 0 }, "each label once" }, { "linear_bce", { "r1x3", "r5x3", "r5", "i2:0,1", "i1:0" }, { 7 }, "7" },
+	{ "linear_best", { "r2x3", "r5x4", "r5" }, { 1 }, "[2, 3]" }, { "linear_best", { "r2x3", "r5x3", "r4" }, { 1 }, "[4]" }, { "linear_best", { "r2x3", "r5x3", "r5" }, { 6 }, "6" }, { "linear_best", { "r2x3", "r5x3", "r5" }, { -1 }, "-1" },
 	{ "softmax_loss", { "r5", "i2:0,1", "i1:0" }, { 0 }, "[5]" }, { "softmax_loss", { "r1x5", "i2:0,1", "i1:-1" }, { 0 }, "-1" }, { "bce_dense", { "r5x3", "c5x2", "-" }, { 0 }, "[5, 2]" }, { "bce_dense", { "r5x3", "c5x3", "c3" }, { 0 }, "[3]" },
 	{ "mse", { "r5x3", "r3" }, { 0 }, "[3]" }, { "topk", { "r5x3" }, { 4 }, "4" }, { "topk", { "r5x3" }, { -1 }, "-1" },
 	{ "corank_select", { "r5x7", "q7", "Q7", "c21", "-", "y7" }, { 8, 0.3, 3 }, "8" }, { "corank_select", { "r5x7", "q7", "Q7", "c20", "-", "y7" }, { 3, 0.3, 3 }, "[20]" }, { "corank_select", { "r5x7", "q6", "Q6", "c18", "-", "y7" }, { 3, 0.3, 3 }, "[7]" },

@@ -328,6 +328,52 @@ losses(void)
 	close_to(tl_bce(ctx, tl_reals(ctx, 2, dims, big), one_at.t, one.t, TL_SUM), &wanted, 1, "bce of logits of 1000 is exact");
 }
 
+/* Whole numbers: every logit is exact in both types, with many ties. */
+static void
+blocks_of_labels(void)
+{
+	enum { B = 3, D = 5, L = 4500, K = 700 };
+	known x = given("r3x5", 1), w = given("r4500x5", 2), b = given("r4500", 3), at = given("i4:0,2,2,5", 4), labels = given("i5:0,4499,255,256,4096", 5);
+	double *z = calloc(B * L, sizeof *z), *wanted = calloc(2 * B * K, sizeof *wanted), *all, loss = 0;
+	int32_t *order = calloc(L, sizeof *order);
+
+	for (int i = 0; i < B * D; i++)
+		x.in.real[i] = floor(4 * x.in.real[i]);
+	for (int i = 0; i < L * D; i++)
+		w.in.real[i] = floor(2 * w.in.real[i]);
+	for (int i = 0; i < L; i++)
+		b.in.real[i] = floor(2 * b.in.real[i]);
+	for (int i = 0; i < B; i++) {
+		for (int l = 0; l < L; l++) {
+			z[i * L + l] = b.in.real[l];
+			for (int k = 0; k < D; k++)
+				z[i * L + l] += x.in.real[i * D + k] * w.in.real[l * D + k];
+			loss += fmax(z[i * L + l], 0) + log1p(exp(-fabs(z[i * L + l])));
+			order[l] = l;
+		}
+		for (int k = at.in.ints[i]; k < at.in.ints[i + 1]; k++)
+			loss -= z[i * L + labels.in.ints[k]];
+		qsort_r(order, L, sizeof *order, by_value, z + i * L);
+		for (int k = 0; k < K; k++) {
+			wanted[i * K + k] = z[i * L + order[k]];
+			wanted[(B + i) * K + k] = order[k];
+		}
+	}
+	x.t = tl_reals(ctx, 2, x.in.dim, x.in.real), w.t = tl_reals(ctx, 2, w.in.dim, w.in.real), b.t = tl_reals(ctx, 1, b.in.dim, b.in.real);
+	all = reals(tl_linear_best(ctx, x.t, w.t, b.t, K));
+	ok(!memcmp(all, wanted, 2 * B * K * sizeof *all), "linear_best: the best of 4500 labels in their order, ties by the lower label (%s)", type);
+	free(all);
+	loss /= (double)B * L;
+	close_to(tl_linear_bce(ctx, x.t, w.t, b.t, at.t, labels.t, TL_MEAN), &loss, 1, "linear_bce over 4500 labels");
+	b.in.real[4400] = -INFINITY;
+	all = reals(tl_linear_best(ctx, x.t, w.t, tl_reals(ctx, 1, b.in.dim, b.in.real), 2));
+	ok(isinf(all[0]) && all[B * 2] == 4400 && isfinite(all[1]), "linear_best: a logit that is not finite comes first (%s)", type);
+	free(all);
+	free(z);
+	free(wanted);
+	free(order);
+}
+
 static void
 scores(const char *text_kind, const char *what)
 {
@@ -380,7 +426,7 @@ main(void)
 	tl_pool *pool = tl_pool_new(2);
 
 	for (int k = 0; k < 2; k++) {
-		static void (*const parts[])(void) = { rows, convolutions, attention, dropout, corank, choices, losses, corners };
+		static void (*const parts[])(void) = { rows, convolutions, attention, dropout, corank, choices, losses, blocks_of_labels, corners };
 
 		ctx = tl_ctx_new(k ? TL_F64 : TL_F32, pool, NULL);
 		type = k ? "double" : "float";

@@ -1,52 +1,19 @@
 /*
  * bce.c - binary cross-entropy with logits [B, L] against label lists: softplus(z) - y z, for any z. The targets are never laid out as
- * a matrix. ln(1 + e^-|z|) is summed as the logarithm of products, one logarithm for some hundred elements.
+ * a matrix.
  */
 #include "tensor/cpu/lists.h"
+#include "tensor/cpu/softplus.h"
 
 #define STRIP 8192 /* labels of one document in one tile */
-#define BLOCK 512  /* elements in one product */
+#define BLOCK 512  /* elements of the backward pass at a time */
 
 typedef struct job { const REAL *z; REAL *dz; const int32_t *at, *label; double *partial; REAL by; int64_t l, strips; bool fresh; } job;
 
 static int
 shape(tl_op_call *c)
 {
-	if (c->arg[0] != TL_MEAN && c->arg[0] != TL_SUM_LABELS && c->arg[0] != TL_SUM)
-		return tl_op_refuse(c, "reduction is %g; wanted TL_MEAN, TL_SUM_LABELS or TL_SUM", c->arg[0]);
-	return lists_shape(c);
-}
-
-/* Sum of max(z, 0) + ln(1 + e^-|z|). */
-static double
-softplus_sum(const REAL *z, int64_t n)
-{
-	double linear = 0, logs = 0, product[BLOCK];
-	REAL e[BLOCK];
-
-	for (int64_t from = 0; from < n; from += BLOCK) {
-		int64_t m = TL_MIN(n - from, BLOCK);
-
-#pragma omp simd
-		for (int64_t i = 0; i < m; i++)
-			e[i] = -(REAL)fabs(z[from + i]);
-#pragma omp simd reduction(+ : linear)
-		for (int64_t i = 0; i < m; i++)
-			linear += z[from + i] - e[i]; /* 2 max(z, 0) */
-		INNER()->exp(m, e, e);
-#pragma omp simd
-		for (int64_t i = 0; i < m; i++)
-			product[i] = 1 + (double)e[i];
-#pragma omp simd
-		for (int64_t i = m; i < BLOCK; i++)
-			product[i] = 1;
-		for (int64_t half = BLOCK / 2; half; half /= 2) /* at most 2^BLOCK in the end, which a double holds */
-#pragma omp simd
-			for (int64_t i = 0; i < half; i++)
-				product[i] *= product[i + half];
-		logs += log(product[0]);
-	}
-	return linear / 2 + logs;
+	return lists_reduction(c) ? -1 : lists_shape(c);
 }
 
 static void
@@ -55,17 +22,16 @@ forward_tile(void *arg, int64_t t)
 	const job *j = arg;
 	int64_t from = t % j->strips * STRIP;
 
-	j->partial[t] = softplus_sum(j->z + t / j->strips * j->l + from, TL_MIN(STRIP, j->l - from));
+	j->partial[t] = softplus_sum(j->z + t / j->strips * j->l + from, TL_MIN(STRIP, j->l - from), NULL);
 }
 
 static job
 make_job(tl_op_call *c, double *by)
 {
-	double b = (double)c->in[0].dim[0], l = (double)c->in[0].dim[1];
 	job j = { .z = c->in[0].data, .at = c->in[1].data, .label = c->in[2].data, .l = c->in[0].dim[1] };
 
 	j.strips = tiles(j.l, STRIP);
-	*by = c->in[0].count == 0 ? 0 : c->arg[0] == TL_MEAN ? 1 / (b * l) : c->arg[0] == TL_SUM_LABELS ? 1 / b : 1;
+	*by = lists_factor(c, c->in[0].dim[0], j.l);
 	return j;
 }
 
