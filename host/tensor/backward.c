@@ -18,10 +18,10 @@ spare_take(tl_ctx *ctx, size_t bytes, size_t *got)
 		struct free_block *taken = *best;
 		*best = taken->next;
 		*got = taken->bytes;
-		return taken;
+		return taken->p;
 	}
 	*got = (bytes + 63) / 64 * 64;
-	return tl_arena_alloc(ctx->arena, *got);
+	return tl_step_alloc(ctx, *got);
 }
 
 void *
@@ -30,19 +30,19 @@ tl_grad_buffer(tl_ctx *ctx, tl_tensor *x, bool *fresh)
 	x = tl_root(x);
 	*fresh = !x->weight && !x->reached;
 	if (!x->grad)
-		x->grad = spare_take(ctx, TL_MAX((size_t)x->view.count * tl_dtype_bytes(x->view.dtype), sizeof(struct free_block)), &x->grad_bytes);
+		x->grad = spare_take(ctx, TL_MAX((size_t)x->view.count * tl_dtype_bytes(x->view.dtype), (size_t)1), &x->grad_bytes);
 	return x->grad;
 }
 
 static void
 release(tl_ctx *ctx, tl_tensor *x)
 {
-	struct free_block *b = x->grad;
+	struct free_block *b;
 
-	if (x->weight || x->keep || !b)
+	if (x->weight || x->keep || !x->grad)
 		return;
-	b->bytes = x->grad_bytes;
-	b->next = ctx->spare;
+	b = tl_arena_alloc(ctx->arena, sizeof *b);
+	*b = (struct free_block){ ctx->spare, x->grad, x->grad_bytes };
 	ctx->spare = b;
 	x->grad = NULL;
 	x->reached = false;
@@ -53,7 +53,7 @@ node_backward(tl_ctx *ctx, tl_node *node)
 {
 	const tl_kernel *kernel = tl_op_kernel(ctx, node->op);
 	tl_op_call c;
-	tl_arena_mark before_scratch;
+	tl_step_mark before_scratch;
 	void **grad = tl_arena_zalloc(ctx->arena, (size_t)node->n_in * sizeof *grad + 1);
 	bool *fresh = tl_arena_zalloc(ctx->arena, (size_t)node->n_in + 1), any = false;
 
@@ -65,9 +65,11 @@ node_backward(tl_ctx *ctx, tl_node *node)
 			continue;
 		for (int j = 0; j < node->n_in; j++)
 			twice |= j != i && node->in[j] && tl_root(node->in[j]) == tl_root(x);
-		grad[i] = tl_grad_buffer(ctx, x, &fresh[i]);
+		if (!(grad[i] = tl_grad_buffer(ctx, x, &fresh[i])))
+			return -1;
 		if (fresh[i] && (twice || !(node->op->flags & TL_OP_FRESH))) {
-			memset(grad[i], 0, (size_t)x->view.count * tl_dtype_bytes(x->view.dtype));
+			if (tl_step_zero(ctx, grad[i], (size_t)x->view.count * tl_dtype_bytes(x->view.dtype)))
+				return -1;
 			fresh[i] = false;
 		}
 		tl_root(x)->reached = true;
@@ -78,7 +80,7 @@ node_backward(tl_ctx *ctx, tl_node *node)
 	if (!kernel || !kernel->backward)
 		return tl_fail(ctx, "%s: this op cannot be differentiated; detach its inputs", node->op->name);
 	tl_op_call_fill(ctx, &c, node->op, node->in, node->n_in, node->arg, node->n_arg);
-	before_scratch = tl_arena_here(ctx->arena);
+	before_scratch = tl_step_here(ctx);
 	c.out = node->out->view;
 	c.n_saved = node->n_saved;
 	memcpy(c.saved, node->saved, sizeof c.saved);
@@ -89,8 +91,8 @@ node_backward(tl_ctx *ctx, tl_node *node)
 	c.grad_fresh = fresh;
 	if (kernel->backward(&c) || tl_status(ctx))
 		return tl_status(ctx) ? -1 : tl_fail(ctx, "%s: the backward function failed without saying why", node->op->name);
-	tl_arena_back(ctx->arena, before_scratch);
-	return 0;
+	tl_step_back(ctx, before_scratch);
+	return tl_status(ctx);
 }
 
 /* Walks the tape from its end. The gradient of its last tensors must be there. */
@@ -109,6 +111,17 @@ walk(tl_ctx *ctx, tl_node *tape)
 	return 0;
 }
 
+/* g = 1, or += 1 */
+static int
+seed(tl_ctx *ctx, tl_dtype dtype, void *g, bool fresh)
+{
+	void *one = fresh ? g : tl_scratch(ctx, sizeof(double));
+
+	if (!one || tl_step_fill(ctx, dtype, one, 1, 1))
+		return -1;
+	return fresh ? 0 : tl_step_add(ctx, dtype, g, one, 1);
+}
+
 int
 tl_backward(tl_ctx *ctx, tl_tensor *total)
 {
@@ -125,11 +138,8 @@ tl_backward(tl_ctx *ctx, tl_tensor *total)
 	if (!tl_wants_gradient(total))
 		return 0; /* nothing that is trained led to it */
 	ctx->tape = NULL;
-	g = tl_grad_buffer(ctx, total, &fresh);
-	if (total->view.dtype == TL_F64)
-		*(double *)g = 1 + (fresh ? 0 : *(double *)g);
-	else
-		*(float *)g = 1 + (fresh ? 0 : *(float *)g);
+	if (!(g = tl_grad_buffer(ctx, total, &fresh)) || seed(ctx, total->view.dtype, g, fresh))
+		return -1;
 	tl_root(total)->reached = true;
 	return walk(ctx, tape);
 }
@@ -204,12 +214,17 @@ total_backward(tl_op_call *c)
 	return 0;
 }
 
-static const tl_op total_op = { .size = sizeof(tl_op), .name = "total", .signature = "parts:reals", .shape = total_shape,
+static tl_op total_op = { .size = sizeof(tl_op), .name = "total", .signature = "parts:reals", .shape = total_shape,
 	.f32 = { total_forward, total_backward }, .f64 = { total_forward, total_backward } };
 
 tl_tensor *
 tl_weighted_total(tl_ctx *ctx, int n, tl_tensor *const *part, const double *weight)
 {
+	if (ctx->device && !total_op.cuda.forward) {
+		const tl_device_kernels *k = tl_device_kernels_of("total");
+		if (k)
+			total_op.cuda = k->f32;
+	}
 	return tl_op_run(ctx, &total_op, part, n, weight, n);
 }
 
@@ -222,11 +237,31 @@ struct tl_segment {
 	bool has_instance;
 };
 
+/* What lies after the mark is given up but for the result, which moves to the mark. */
+static void *
+moved_to_front(tl_ctx *ctx, tl_step_mark mark, void *data, size_t bytes)
+{
+	char *from = data, *to;
+
+	if (ctx->device) { /* copies of a device must not overlap: the second half of twice the room cannot meet the place at the mark */
+		char *room = tl_step_alloc(ctx, 2 * bytes + 2 * TL_DEVICE_ALIGN);
+		if (!room)
+			return NULL;
+		from = room + bytes + 2 * TL_DEVICE_ALIGN;
+		if (tl_step_copy(ctx, from, data, bytes))
+			return NULL;
+	}
+	tl_step_back(ctx, mark);
+	if (!(to = tl_step_alloc(ctx, bytes)))
+		return NULL;
+	return tl_step_copy(ctx, to, from, bytes) ? NULL : to;
+}
+
 tl_tensor *
 tl_segment(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *arg)
 {
 	struct tl_segment segment = { fn, arg, ctx->stream, ctx->has_instance };
-	tl_arena_mark mark;
+	tl_step_mark mark;
 	tl_tensor *out, *result;
 	tl_view v;
 	bool record = tl_recording(ctx);
@@ -236,7 +271,7 @@ tl_segment(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *
 	if (!record)
 		return fn(ctx, in, n_in, arg);
 	result = tl_arena_zalloc(ctx->arena, sizeof *result);
-	mark = tl_arena_here(ctx->arena);
+	mark = tl_step_here(ctx);
 	tl_no_grad_push(ctx);
 	out = fn(ctx, in, n_in, arg);
 	tl_no_grad_pop(ctx);
@@ -246,11 +281,9 @@ tl_segment(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *
 		return NULL;
 	}
 	v = out->view;
-	tl_arena_back(ctx->arena, mark);
-	/* The result moves to the front of what the segment used: all else is given up. */
 	result->view = v;
-	result->view.data = tl_arena_alloc(ctx->arena, (size_t)v.count * tl_dtype_bytes(v.dtype) + 1);
-	memmove(result->view.data, v.data, (size_t)v.count * tl_dtype_bytes(v.dtype));
+	if (!(result->view.data = moved_to_front(ctx, mark, v.data, (size_t)v.count * tl_dtype_bytes(v.dtype))))
+		return NULL;
 	result->serial = ++ctx->serial;
 	result->wants = v.dtype != TL_I32; /* weights inside may want gradients even where no input does */
 	if (result->wants) {
@@ -270,7 +303,7 @@ tl_segment_backward(tl_ctx *ctx, tl_node *node)
 	bool has_instance = ctx->has_instance, training = ctx->training;
 	int64_t segment_start = ctx->segment_start;
 	struct free_block *spare;
-	tl_arena_mark mark;
+	tl_step_mark mark;
 	int status = 0;
 
 	/* Buffers that outlive the recomputation are made before the mark. */
@@ -279,12 +312,12 @@ tl_segment_backward(tl_ctx *ctx, tl_node *node)
 		if (!node->in[i] || !tl_wants_gradient(node->in[i]) || node->in[i]->weight)
 			continue;
 		void *g = tl_grad_buffer(ctx, node->in[i], &fresh);
-		if (fresh)
-			memset(g, 0, (size_t)node->in[i]->view.count * tl_dtype_bytes(node->in[i]->view.dtype));
+		if (!g || (fresh && tl_step_zero(ctx, g, (size_t)node->in[i]->view.count * tl_dtype_bytes(node->in[i]->view.dtype))))
+			return -1;
 		tl_root(node->in[i])->reached = true;
 	}
 	spare = ctx->spare;
-	mark = tl_arena_here(ctx->arena);
+	mark = tl_step_here(ctx);
 	ctx->spare = NULL;
 	ctx->stream = s->stream;
 	ctx->has_instance = s->has_instance;
@@ -309,16 +342,15 @@ tl_segment_backward(tl_ctx *ctx, tl_node *node)
 		bool fresh;
 		size_t bytes = (size_t)out->view.count * tl_dtype_bytes(out->view.dtype);
 		void *g = tl_grad_buffer(ctx, out, &fresh);
-		if (fresh)
-			memcpy(g, tl_root(node->out)->grad, bytes);
-		else if (out->view.dtype == TL_F64) /* the output is one of the inputs */
-			for (int64_t i = 0; i < out->view.count; i++)
-				((double *)g)[i] += ((const double *)tl_root(node->out)->grad)[i];
-		else
-			for (int64_t i = 0; i < out->view.count; i++)
-				((float *)g)[i] += ((const float *)tl_root(node->out)->grad)[i];
+		if (!g)
+			status = -1;
+		else if (fresh)
+			status = tl_step_copy(ctx, g, tl_root(node->out)->grad, bytes);
+		else /* the output is one of the inputs */
+			status = tl_step_add(ctx, out->view.dtype, g, tl_root(node->out)->grad, out->view.count);
 		tl_root(out)->reached = true;
-		status = walk(ctx, ctx->tape);
+		if (!status)
+			status = walk(ctx, ctx->tape);
 	}
 	ctx->tape = NULL;
 	ctx->segment_start = segment_start;
@@ -327,6 +359,6 @@ tl_segment_backward(tl_ctx *ctx, tl_node *node)
 	ctx->training = training;
 	ctx->spare = spare;
 	if (!status)
-		tl_arena_back(ctx->arena, mark);
+		tl_step_back(ctx, mark);
 	return status;
 }

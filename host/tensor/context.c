@@ -25,6 +25,7 @@ tl_ctx_free(tl_ctx *ctx)
 	for (int64_t i = 0; i < ctx->n_warned; i++)
 		free(ctx->warned[i]);
 	free(ctx->warned);
+	tl_ctx_off(ctx);
 	tl_arena_free(ctx->arena);
 	free(ctx);
 }
@@ -62,7 +63,7 @@ tl_ctx_arena(tl_ctx *ctx)
 size_t
 tl_ctx_peak_bytes(const tl_ctx *ctx)
 {
-	return tl_arena_peak(ctx->arena);
+	return tl_arena_peak(ctx->arena) + (ctx->device ? tl_space_peak(ctx->space) : 0);
 }
 
 bool
@@ -92,7 +93,7 @@ tl_ctx_set_warn(tl_ctx *ctx, void (*warn)(void *user, const char *text))
 void
 tl_ctx_begin(tl_ctx *ctx, uint64_t seed, int64_t step, bool training, bool record)
 {
-	tl_arena_reset(ctx->arena);
+	tl_step_begin(ctx);
 	ctx->seed = seed;
 	ctx->step = step;
 	ctx->training = training;
@@ -244,5 +245,5 @@ tl_scratch(tl_ctx *ctx, size_t bytes)
 		tl_fail(ctx, "%.1f GB of scratch memory were asked for; that cannot be meant", (double)bytes * 1e-9);
 		return NULL;
 	}
-	return tl_arena_alloc(ctx->arena, bytes ? bytes : 1);
+	return tl_step_alloc(ctx, bytes);
 }

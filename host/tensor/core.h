@@ -12,6 +12,12 @@
 /* --- contexts --------------------------------------------------------------------------------------------------------- */
 /* compute: TL_F32, or TL_F64 for checks. user: what the layer above attaches (the model); read back by tl_ctx_user. */
 tl_ctx *tl_ctx_new(tl_dtype compute, tl_pool *pool, void *user);
+/* Devices: "cuda", "cuda:1". The shared object is loaded by the first call. The context computes there from now on (F32; before its first step). */
+typedef struct tl_device tl_device;
+tl_device *tl_device_open(const char *what, tl_error *e);
+void tl_device_close(tl_device *d);
+void tl_ctx_on(tl_ctx *ctx, tl_device *d);
+tl_device *tl_ctx_device(const tl_ctx *ctx);    /* NULL: the CPU */
 void tl_ctx_free(tl_ctx *ctx);
 void *tl_ctx_user(const tl_ctx *ctx);
 tl_dtype tl_ctx_compute(const tl_ctx *ctx);

@@ -3,6 +3,8 @@
 #define HOST_TENSOR_INTERNAL_H
 
 #include "tensor/core.h"
+#include "tensor/device.h"
+#include "tensor/memory.h"
 
 struct tl_tensor {
 	tl_view view;
@@ -11,6 +13,7 @@ struct tl_tensor {
 	void *grad;                /* weights: the persistent buffer; others: made when the backward reaches them */
 	size_t grad_bytes;         /* size of the block behind grad, for reuse */
 	int64_t serial;            /* position in the step; segments use it to know what lies outside */
+	const int32_t *host;       /* on a device: the host's copy of integers that came from it */
 	bool wants;                /* a gradient is wanted (weights: trainable) */
 	bool reached;              /* grad holds a value */
 	bool keep;                 /* a variable: its gradient stays until the step ends */
@@ -30,7 +33,8 @@ typedef struct tl_node {
 	bool training;
 } tl_node;
 
-struct free_block { struct free_block *next; size_t bytes; };
+struct free_block { struct free_block *next; void *p; size_t bytes; };
+struct staging { tl_space *space; void *done; bool sent; }; /* what a step sends to the device, and the event after it */
 
 typedef struct tl_stream_state { char instance[128], purpose[64]; uint64_t ordinal; } tl_stream_state;
 
@@ -52,6 +56,12 @@ struct tl_ctx {
 	const tl_op *running;      /* whose shape rule or kernel runs: names refusals */
 	tl_node *tape;
 	int64_t serial, segment_start; /* tensors below segment_start lie outside the running segment; 0: none runs */
+	tl_tensor *const *inputs;  /* of the op that runs */
+	tl_device *device;         /* NULL: the CPU */
+	tl_space *space;
+	struct staging staging[3];
+	int turn;
+	int32_t *flag;             /* on the device: see tl_device_flag */
 	struct free_block *spare;  /* gradient buffers that were used up, to be used again */
 };
 

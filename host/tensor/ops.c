@@ -29,12 +29,15 @@ tl_signature_inputs(const char *signature, tl_input_kind *kind, int most)
 	return n;
 }
 
-/* Where a device other than the CPU would be asked for its kernel. */
 const tl_kernel *
 tl_op_kernel(tl_ctx *ctx, const tl_op *op)
 {
-	const tl_kernel *k = ctx->compute == TL_F64 ? &op->f64 : &op->f32;
+	const tl_kernel *k = ctx->device ? &op->cuda : ctx->compute == TL_F64 ? &op->f64 : &op->f32;
 
+	if (ctx->device && !k->forward && !(op->flags & TL_OP_VIEW)) {
+		tl_fail(ctx, "%s: this op has no CUDA kernel; run with --device cpu", op->name);
+		return NULL;
+	}
 	if (!k->forward && !(op->flags & TL_OP_VIEW)) {
 		tl_fail(ctx, "%s: this op has no %s kernel on the CPU", op->name, ctx->compute == TL_F64 ? "double" : "float");
 		return NULL;
@@ -51,6 +54,7 @@ tl_op_call_fill(tl_ctx *ctx, tl_op_call *c, const tl_op *op, tl_tensor *const *i
 	for (int i = 0; i < n_in; i++)
 		views[i] = in[i] ? in[i]->view : (tl_view){ 0 };
 	ctx->running = op;
+	ctx->inputs = in;
 	return 0;
 }
 
@@ -128,6 +132,7 @@ view_of(tl_ctx *ctx, tl_tensor *x, const tl_view *shape, bool gradient)
 	y->view.data = x->view.data;
 	y->serial = ++ctx->serial;
 	y->root = gradient ? tl_root(x) : NULL;
+	y->host = x->host;
 	return y;
 }
 
@@ -137,7 +142,7 @@ tl_op_run(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in, const do
 	const tl_kernel *kernel;
 	tl_tensor *out;
 	tl_op_call c;
-	tl_arena_mark before_scratch;
+	tl_step_mark before_scratch;
 	bool wants = false;
 
 	if (tl_status(ctx) || check_inputs(ctx, op, in, n_in) || !(kernel = tl_op_kernel(ctx, op)))
@@ -159,17 +164,18 @@ tl_op_run(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in, const do
 		return NULL;
 	c.out.data = out->view.data;
 	c.backward_follows = out->wants = wants;
-	before_scratch = tl_arena_here(ctx->arena);
+	before_scratch = tl_step_here(ctx);
 	for (int i = 0; i < c.n_saved; i++)
-		c.saved[i].data = tl_arena_alloc(ctx->arena, (size_t)c.saved[i].count * tl_dtype_bytes(c.saved[i].dtype) + 1);
+		if (!(c.saved[i].data = tl_step_alloc(ctx, (size_t)c.saved[i].count * tl_dtype_bytes(c.saved[i].dtype))))
+			return NULL;
 	if (wants)
-		before_scratch = tl_arena_here(ctx->arena);
+		before_scratch = tl_step_here(ctx);
 	if (kernel->forward(&c) || tl_status(ctx)) {
 		if (!tl_status(ctx))
 			tl_fail(ctx, "%s: the forward function failed without saying why", op->name);
 		return NULL;
 	}
-	tl_arena_back(ctx->arena, before_scratch);
+	tl_step_back(ctx, before_scratch);
 	if (wants)
 		record(ctx, op, &c, in, out);
 	return out;
@@ -204,17 +210,38 @@ static const struct { const char *name, *signature; const tl_cpu_op *f32, *f64; 
 #undef TL_OP
 };
 
-/* A row has one descriptor for each type: shape rules are compiled with their kernels, and name the type of what comes out. */
-static tl_op built[N_ROWS][2];
+/*
+ * A row has one descriptor for each type: shape rules are compiled with their kernels, and name the type of what comes out. On a device
+ * the shapes are those of float, and every kernel of a row looks at grad_fresh.
+ */
+enum { ROW_F32, ROW_F64, ROW_DEVICE, ROW_KINDS };
+static tl_op built[N_ROWS][ROW_KINDS];
 static pthread_once_t build_once = PTHREAD_ONCE_INIT;
 
 static void
 build(void)
 {
 	for (int64_t i = 0; i < N_ROWS; i++)
-		for (int f64 = 0; f64 < 2; f64++)
-			built[i][f64] = (tl_op){ .size = sizeof(tl_op), .flags = op_rows[i].f32->flags, .name = op_rows[i].name, .signature = op_rows[i].signature,
-				.shape = f64 ? op_rows[i].f64->shape : op_rows[i].f32->shape, .f32 = op_rows[i].f32->kernel, .f64 = op_rows[i].f64->kernel };
+		for (int kind = 0; kind < ROW_KINDS; kind++)
+			built[i][kind] = (tl_op){ .size = sizeof(tl_op), .flags = op_rows[i].f32->flags | (kind == ROW_DEVICE ? TL_OP_FRESH : 0), .name = op_rows[i].name, .signature = op_rows[i].signature,
+				.shape = kind == ROW_F64 ? op_rows[i].f64->shape : op_rows[i].f32->shape, .f32 = op_rows[i].f32->kernel, .f64 = op_rows[i].f64->kernel };
+}
+
+void
+tl_ops_of_device(void)
+{
+	pthread_once(&build_once, build);
+	for (int64_t i = 0; i < N_ROWS; i++) {
+		const tl_device_kernels *k = tl_device_kernels_of(op_rows[i].name);
+		if (k)
+			built[i][ROW_DEVICE].cuda = k->f32;
+	}
+}
+
+const char *
+tl_op_name_at(int64_t row)
+{
+	return row >= 0 && row < N_ROWS ? op_rows[row].name : "op";
 }
 
 int64_t
@@ -227,7 +254,7 @@ const tl_op *
 tl_op_row(tl_ctx *ctx, int64_t i)
 {
 	pthread_once(&build_once, build);
-	return &built[i][ctx->compute == TL_F64];
+	return &built[i][ctx->device ? ROW_DEVICE : ctx->compute == TL_F64 ? ROW_F64 : ROW_F32];
 }
 
 #define TL_OP(name, params, inputs, args, signature, doc) \

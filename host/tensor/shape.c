@@ -128,9 +128,11 @@ int
 tl_check_offsets(tl_op_call *c, int input, int64_t total)
 {
 	const tl_view *v = &c->in[input];
-	const int32_t *at = v->data;
+	const int32_t *at = tl_op_ints(c, input);
 	char name[64];
 
+	if (!at)
+		return 0;
 	input_name(c, input, name, sizeof name);
 	if (v->count < 1)
 		return tl_op_refuse(c, "%s is empty; wanted at least one number, 0", name);
@@ -148,10 +150,10 @@ int
 tl_check_index(tl_op_call *c, int input, int64_t low, int64_t high)
 {
 	const tl_view *v = &c->in[input];
-	const int32_t *at = v->data;
+	const int32_t *at = tl_op_ints(c, input);
 	char name[64];
 
-	for (int64_t i = 0; i < v->count; i++)
+	for (int64_t i = 0; at && i < v->count; i++)
 		if (at[i] < low || at[i] >= high)
 			return tl_op_refuse(c, "%s[%lld] is %d; wanted %lld to %lld", input_name(c, input, name, sizeof name), (long long)i, at[i], (long long)low, (long long)high - 1);
 	return 0;

@@ -46,7 +46,8 @@ tl_tensor_new(tl_ctx *ctx, tl_dtype dtype, int rank, const int64_t *dims)
 		return NULL;
 	x = tl_arena_zalloc(ctx->arena, sizeof *x);
 	x->view = v;
-	x->view.data = tl_arena_alloc(ctx->arena, (size_t)v.count * tl_dtype_bytes(dtype) + 1);
+	if (!(x->view.data = tl_step_alloc(ctx, (size_t)v.count * tl_dtype_bytes(dtype))))
+		return NULL;
 	x->serial = ++ctx->serial;
 	return x;
 }
@@ -100,38 +101,51 @@ tl_data_mut(tl_tensor *x)
 	return x ? x->view.data : NULL;
 }
 
-static void
-store(tl_view *v, const double *host, double value)
+/* Host numbers as the dtype of a tensor, in memory of the step. */
+static void *
+rounded(tl_ctx *ctx, const tl_view *v, const double *host)
 {
+	float *f;
+
 	if (v->dtype == TL_F64)
-		for (int64_t i = 0; i < v->count; i++)
-			((double *)v->data)[i] = host ? host[i] : value;
-	else
-		for (int64_t i = 0; i < v->count; i++)
-			((float *)v->data)[i] = (float)(host ? host[i] : value);
+		return (void *)(uintptr_t)host;
+	f = tl_arena_alloc(ctx->arena, (size_t)v->count * sizeof *f + 1);
+	for (int64_t i = 0; i < v->count; i++)
+		f[i] = (float)host[i];
+	return f;
 }
 
 tl_tensor *
 tl_ints(tl_ctx *ctx, int rank, const int64_t *dims, const int32_t *host)
 {
+	size_t bytes;
 	tl_tensor *x;
 
 	if (tl_status(ctx) || !(x = tl_tensor_new(ctx, TL_I32, rank, dims)))
 		return NULL;
-	if (x->view.count)
-		memcpy(x->view.data, host, (size_t)x->view.count * sizeof *host);
-	return x;
+	bytes = (size_t)x->view.count * sizeof *host;
+	if (ctx->device) {
+		int32_t *kept = tl_arena_alloc(ctx->arena, bytes + 1);
+		if (bytes)
+			memcpy(kept, host, bytes);
+		x->host = kept;
+	}
+	return tl_step_put(ctx, x->view.data, host, bytes) ? NULL : x;
 }
 
 tl_tensor *
 tl_reals(tl_ctx *ctx, int rank, const int64_t *dims, const double *host)
 {
+	tl_arena_mark mark;
 	tl_tensor *x;
+	int status;
 
 	if (tl_status(ctx) || !(x = tl_tensor_new(ctx, ctx->compute, rank, dims)))
 		return NULL;
-	store(&x->view, host, 0);
-	return x;
+	mark = tl_arena_here(ctx->arena);
+	status = tl_step_put(ctx, x->view.data, rounded(ctx, &x->view, host), (size_t)x->view.count * tl_dtype_bytes(ctx->compute));
+	tl_arena_back(ctx->arena, mark);
+	return status ? NULL : x;
 }
 
 tl_tensor *
@@ -141,8 +155,7 @@ tl_fill(tl_ctx *ctx, int rank, const int64_t *dims, double value)
 
 	if (tl_status(ctx) || !(x = tl_tensor_new(ctx, ctx->compute, rank, dims)))
 		return NULL;
-	store(&x->view, NULL, value);
-	return x;
+	return tl_step_fill(ctx, x->view.dtype, x->view.data, x->view.count, value) ? NULL : x;
 }
 
 tl_tensor *
@@ -164,6 +177,7 @@ tl_detach(tl_ctx *ctx, tl_tensor *x)
 		return NULL;
 	y = tl_arena_zalloc(ctx->arena, sizeof *y);
 	y->view = x->view;
+	y->host = x->host;
 	y->serial = ++ctx->serial;
 	return y;
 }
@@ -190,24 +204,38 @@ tl_get_ints(tl_ctx *ctx, const tl_tensor *x, int32_t *host)
 		return -1;
 	if (x->view.dtype != TL_I32)
 		return tl_fail(ctx, "tl_get_ints: the tensor holds real numbers; tl_get_reals reads them");
-	if (x->view.count)
-		memcpy(host, x->view.data, (size_t)x->view.count * sizeof *host);
-	return 0;
+	if (x->host) {
+		if (x->view.count)
+			memcpy(host, x->host, (size_t)x->view.count * sizeof *host);
+		return 0;
+	}
+	return tl_step_get(ctx, host, x->view.data, (size_t)x->view.count * sizeof *host);
 }
 
 int
 tl_get_reals(tl_ctx *ctx, const tl_tensor *x, double *host)
 {
+	const float *f;
+	tl_arena_mark mark;
+	int status = 0;
+
 	if (!x || tl_status(ctx))
 		return -1;
-	if (x->view.dtype == TL_F64 && x->view.count)
-		memcpy(host, x->view.data, (size_t)x->view.count * sizeof *host);
-	else if (x->view.dtype == TL_F32)
-		for (int64_t i = 0; i < x->view.count; i++)
-			host[i] = ((const float *)x->view.data)[i];
-	else if (x->view.dtype != TL_F64)
+	if (x->view.dtype == TL_F64)
+		return tl_step_get(ctx, host, x->view.data, (size_t)x->view.count * sizeof *host);
+	if (x->view.dtype != TL_F32)
 		return tl_fail(ctx, "tl_get_reals: the tensor holds integers; tl_get_ints reads them");
-	return 0;
+	mark = tl_arena_here(ctx->arena);
+	f = x->view.data;
+	if (ctx->device) {
+		float *got = tl_arena_alloc(ctx->arena, (size_t)x->view.count * sizeof *got + 1);
+		status = tl_step_get(ctx, got, f, (size_t)x->view.count * sizeof *got);
+		f = got;
+	}
+	for (int64_t i = 0; i < x->view.count && !status; i++)
+		host[i] = f[i];
+	tl_arena_back(ctx->arena, mark);
+	return status;
 }
 
 int
@@ -215,6 +243,10 @@ tl_set_reals(tl_tensor *x, const double *host)
 {
 	if (!x || x->view.dtype == TL_I32)
 		return -1;
-	store(&x->view, host, 0);
+	for (int64_t i = 0; i < x->view.count; i++)
+		if (x->view.dtype == TL_F64)
+			((double *)x->view.data)[i] = host[i];
+		else
+			((float *)x->view.data)[i] = (float)host[i];
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tensor/core.h"
+#include "tensor/device.h"
 #include "tensor/cpu/rows.h"
 
 #ifdef TL_DOUBLE
@@ -45,11 +46,6 @@ int tl_shape_ints(tl_op_call *c, int input);                                   /
 int tl_shape_out(tl_op_call *c, tl_dtype dtype, int rank, const int64_t *dims);
 int tl_shape_like(tl_op_call *c, int input);                                   /* out has in[input]'s shape and type */
 int tl_shape_save(tl_op_call *c, tl_dtype dtype, int rank, const int64_t *dims); /* one more saved buffer */
-int tl_op_refuse(tl_op_call *c, const char *format, ...) TL_PRINTF(2, 3);      /* "linear: ..." */
-/* Offsets [n + 1] are data, so they are checked in forward: ascending from 0 to `total`. */
-int tl_check_offsets(tl_op_call *c, int input, int64_t total);
-/* Index values are data: all in [low, high). */
-int tl_check_index(tl_op_call *c, int input, int64_t low, int64_t high);
 
 /* --- loops that several kernels share (common.c), cut by shape alone --- */
 /* to[d] += (or = where fresh) the sums over n rows of g [n, d], times m [n, d] where that is not NULL. */
@@ -71,7 +67,5 @@ tl_drop_threshold(double p)
 	return (uint32_t)lrint(p * 65536);
 }
 int tl_shape_act(tl_op_call *c, double act);       /* refuses what is no tl_activation */
-int64_t tl_rows(const tl_view *v, int last);       /* product of all axes but the `last` last ones */
-int64_t tl_tail(const tl_view *v, int last);       /* product of the `last` last axes */
 
 #endif

@@ -1,0 +1,6 @@
+/* sub.cu - a - b; b as in add. */
+#define VALUE(a, b) ((a) - (b))
+#define BY_A(g, a, b) (g)
+#define BY_B(g, a, b) (-(g))
+#include "tensor/cuda/binary.h"
+TL_CUDA_OP(sub)

@@ -1,0 +1,81 @@
+/*
+ * device.h - a device other than the CPU: one table of functions, filled by a shared object of its own (tagloom-cuda.so, from
+ * host/tensor/cuda), which is loaded when a device is asked for and never before. The host only enqueues: all work of a device is done in
+ * the order it was given, and only `download` and `wait` wait for it. Functions return 0, or -1 (NULL) with a sentence in `error`.
+ */
+#ifndef HOST_TENSOR_DEVICE_H
+#define HOST_TENSOR_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tagloom/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { TL_DEVICE_ALIGN = 256 }; /* bytes: every tensor of a device begins at a multiple of it */
+
+/* One tensor's or tile's share of an optimizer step; the same numbers as on the CPU (host/train/update.h). */
+typedef struct tl_device_update { double clip, decay, l2, beta1, beta2, eps, size, correction; } tl_device_update;
+
+typedef struct tl_device tl_device;
+struct tl_device {
+	uint32_t size;                  /* sizeof(tl_device): host and shared object are of one build */
+	const char *kind;               /* "cuda", "cuda-emulated" */
+	int index;
+	char name[128];                 /* "NVIDIA H200" */
+	char library[64];               /* "cublasLt 13.0.2": part of a run's identity */
+	size_t total;                   /* bytes of memory */
+	bool tf32;                      /* products of float in the shorter type (precision = "tf32") */
+	bool guarded;                   /* tests: the bytes behind every tensor are looked after */
+	void *stream;                   /* cudaStream_t of all work */
+	char error[600];
+
+	int (*memory)(tl_device *d, size_t *unused, size_t *total);
+	void *(*alloc)(tl_device *d, size_t bytes);
+	void (*release)(tl_device *d, void *p);
+	void *(*alloc_host)(tl_device *d, size_t bytes);      /* host memory that copies read and write while the host goes on */
+	void (*release_host)(tl_device *d, void *p);
+	int (*upload)(tl_device *d, void *to, const void *from, size_t bytes);       /* `from` must stay as it is until the copy is done: alloc_host'd memory */
+	int (*download)(tl_device *d, void *to, const void *from, size_t bytes);     /* waits for all work given before */
+	int (*fetch)(tl_device *d, void *to, const void *from, size_t bytes);        /* `to` is alloc_host'd and holds the values once an event after it is reached */
+	int (*copy)(tl_device *d, void *to, const void *from, size_t bytes);         /* within the device; must not overlap */
+	int (*zero)(tl_device *d, void *p, size_t bytes);
+	int (*wait)(tl_device *d);
+	void *(*event)(tl_device *d);
+	void (*event_free)(tl_device *d, void *event);
+	int (*record)(tl_device *d, void *event);            /* all work given so far */
+	int (*await)(tl_device *d, void *event);             /* the host waits until it is done */
+	/* p[i] += x[i] (add) or p[i] = value, of a dtype */
+	int (*add)(tl_device *d, tl_dtype dtype, void *p, const void *x, int64_t n);
+	int (*fill)(tl_device *d, tl_dtype dtype, void *p, int64_t n, double value);
+	void (*close)(tl_device *d);
+	void *inside;
+};
+
+/* What the shared object exports. kind of failure: -1 and a sentence. */
+typedef int (*tl_device_open_fn)(int index, uint32_t size, tl_device **out, char *error, size_t room);
+#define TL_DEVICE_OPEN "tl_cuda_open"
+/* Kernels of op NAME: `const tl_device_kernels tl_cuda_NAME`. */
+typedef struct tl_device_kernels { tl_kernel f32, bf16; } tl_device_kernels;
+
+/* --- for kernels, beside tensor.h --- */
+/* A place in which a kernel may write the row of its op (any nonzero) where data does not fit that only the device has seen; the host
+ * tells it when it next looks. */
+TL_API int32_t *tl_device_flag(tl_ctx *ctx);
+TL_API tl_device *tl_device_of(tl_ctx *ctx);
+TL_API int tl_op_refuse(tl_op_call *c, const char *format, ...) __attribute__((format(printf, 2, 3))); /* "linear: ..." */
+/* Offsets [n + 1] are data: ascending from 0 to `total`. Index values: all in [low, high). On a device both look at the host's copy;
+ * values that the device itself computed are not looked at here. */
+TL_API int tl_check_offsets(tl_op_call *c, int input, int64_t total);
+TL_API int tl_check_index(tl_op_call *c, int input, int64_t low, int64_t high);
+TL_API int64_t tl_rows(const tl_view *v, int last);       /* product of all axes but the `last` last ones */
+TL_API int64_t tl_tail(const tl_view *v, int last);       /* product of the `last` last axes */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,218 @@
+/*
+ * ops.test.c - every row of ops.def on a device against the CPU: results, gradients, refusals, the same bits twice.
+ * The device is the emulated one (tests/cuda/emulate), on which the order of threads and blocks is changed between runs; with --device the
+ * one of this machine.
+ * usage: ops.test [--device cuda:0] [OP...]
+ */
+#include "tap.h"
+#include "tensor/trial.h"
+#include "tensor/memory.h"
+
+static tl_ctx *cpu, *device;
+static bool emulated = true;
+
+/* Sums on a device are made in another order, and products of 500 terms differ by some units in the last place. */
+static const double tolerance = 1e-5;
+
+static void
+in_order(const char *order)
+{
+	if (emulated)
+		setenv("TAGLOOM_EMULATE_ORDER", order, 1);
+}
+
+static bool
+agrees(trial r)
+{
+	outcome a, b;
+	double worst = 0;
+	bool good = true;
+
+	r.ctx = cpu;
+	a = run(&r);
+	r.ctx = device;
+	in_order("0");
+	b = run(&r);
+	if (!a.good || !b.good || a.count != b.count)
+		good = wrong(r.t, "%s", a.good ? b.error : a.error);
+	if (good && !near(a.out, b.out, a.count, tolerance, &worst))
+		good = wrong(r.t, "CPU and device differ by %g", worst);
+	for (int i = 0; good && i < r.n; i++)
+		if (a.grad[i] && !near(a.grad[i], b.grad[i], r.in[i].count, tolerance, &worst))
+			good = wrong(r.t, "gradients of input %d on CPU and device differ by %g", i, worst);
+	forget(&a);
+	forget(&b);
+	return good;
+}
+
+/* Twice on a device; on the emulated one threads and blocks run in other orders. */
+static bool
+same_bits(trial r)
+{
+	static const char *const orders[] = { "0", "1", "7" };
+	outcome first = { 0 };
+	bool good = true;
+
+	r.ctx = device;
+	for (int k = 0; good && k < TL_COUNT(orders); k++) {
+		outcome o;
+
+		in_order(orders[k]);
+		o = run(&r);
+		if (!o.good)
+			good = wrong(r.t, "%s", o.error);
+		else if (k && memcmp(o.out, first.out, (size_t)o.count * sizeof *o.out))
+			good = wrong(r.t, "order %s gives another result", orders[k]);
+		for (int i = 0; good && k && i < r.n; i++)
+			if (o.grad[i] && memcmp(o.grad[i], first.grad[i], (size_t)r.in[i].count * sizeof(double)))
+				good = wrong(r.t, "order %s gives another gradient of input %d", orders[k], i);
+		if (k)
+			forget(&o);
+		else
+			first = o;
+	}
+	in_order("0");
+	forget(&first);
+	return good;
+}
+
+/* Each input alone is a variable; two calls add their gradients. */
+static bool
+alone_and_twice(trial r)
+{
+	bool good = true;
+
+	for (int a = 0; good && a < r.n; a++) {
+		trial alone = r;
+		if ((alone.vary = r.vary & 1u << a))
+			good = agrees(alone);
+	}
+	r.w1 = 0.5, r.w2 = 2;
+	return good && agrees(r);
+}
+
+/* What the CPU refuses is refused on the device, in the same words. */
+static bool
+refuses(const char *op)
+{
+	for (const refusal *f = refusals; f < refusals + TL_COUNT(refusals); f++) {
+		test_case t = { .op = f->op };
+		input in[MOST_IN + 1] = { 0 };
+		trial r = { .t = &t, .call = call_of(op), .in = in, .w1 = 1, .w2 = -1 };
+		outcome a, b;
+		bool same;
+
+		if (strcmp(f->op, op))
+			continue;
+		memcpy(t.in, f->in, sizeof t.in);
+		memcpy(t.arg, f->arg, sizeof t.arg);
+		for (; t.in[r.n]; r.n++)
+			in[r.n] = read_input(t.in[r.n], (uint64_t)r.n);
+		r.ctx = cpu;
+		a = run(&r);
+		r.ctx = device;
+		b = run(&r);
+		for (int i = 0; i < r.n; i++)
+			free_input(&in[i]);
+		/* Real values are seen by the device alone: it says that something does not fit when the result is read. */
+		same = !strcmp(a.error, b.error) || (strstr(b.error, "does not fit") && !strncmp(b.error, op, strlen(op)));
+		if (!same)
+			wrong(&t, "the CPU says '%s', the device '%s'", a.error, b.error);
+		forget(&a);
+		forget(&b);
+		if (!same)
+			return false;
+	}
+	return true;
+}
+
+enum { AGREES, BITS, TWICE, CHECKS };
+static const char *const check_names[CHECKS] = { "results and gradients are those of the CPU", "the same bits in any order of threads and blocks", "each input alone, and two calls" };
+
+static void
+check_op(const char *op)
+{
+	const char *said[CHECKS] = { NULL };
+	bool good[CHECKS] = { true, true, true }, fine;
+
+	for (const test_case *t = cases; t < cases + TL_COUNT(cases); t++) {
+		input in[MOST_IN + 1] = { 0 };
+		trial r;
+
+		if (strcmp(t->op, op))
+			continue;
+		r = trial_of(t, cpu, in);
+		for (int k = 0; k < CHECKS; k++) {
+			fine = !good[k] || (k == AGREES ? agrees(r) : k == BITS ? same_bits(r) : alone_and_twice(r));
+			if (!fine) {
+				good[k] = false;
+				said[k] = strdup(why);
+			}
+		}
+		for (int i = 0; i < r.n; i++)
+			free_input(&in[i]);
+	}
+	for (int k = 0; k < CHECKS; k++) {
+		ok(good[k], "%s: %s", op, check_names[k]);
+		if (said[k])
+			printf("# %s\n", said[k]);
+	}
+	if (!ok(refuses(op), "%s: what does not fit is refused as on the CPU", op))
+		printf("# %s\n", why);
+}
+
+static bool
+wanted(const char *op, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], op))
+			return true;
+	return argc == 1;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const char *const rows[] = {
+#define TL_OP(name, params, inputs, args, signature, doc) #name,
+#include "tagloom/ops.def"
+#undef TL_OP
+	};
+	tl_pool *pool = tl_pool_new(1);
+	const char *build = getenv("BUILD"), *which = "cuda:0";
+	char path[2000];
+	tl_error e = { 0 };
+	tl_device *d;
+
+	if (argc > 2 && !strcmp(argv[1], "--device"))
+		emulated = false, which = argv[2], argc -= 2, argv += 2;
+	else {
+		snprintf(path, sizeof path, "%s/build/tests/cuda/tagloom-cuda-emulated.so", build ? build : ".");
+		if (!tl_exists(path)) {
+			skip("ops on the emulated device", "no C++ compiler was found when it was configured");
+			return done();
+		}
+		setenv("TAGLOOM_CUDA", path, 1);
+	}
+	if (!ok((d = tl_device_open(which, &e)) != NULL, "the device opens")) {
+		printf("# %s\n", e.text);
+		return done();
+	}
+	ok(emulated == !strcmp(d->kind, "cuda-emulated"), "it says what it is: %s, %s, %s", d->kind, d->name, d->library);
+	cpu = tl_ctx_new(TL_F32, pool, NULL);
+	device = tl_ctx_new(TL_F32, pool, NULL);
+	tl_ctx_on(device, d);
+	for (int i = 0; i < TL_COUNT(rows); i++) {
+		if (!wanted(rows[i], argc, argv))
+			continue;
+		if (!tl_device_kernels_of(rows[i]) && strcmp(rows[i], "reshape"))
+			skip(rows[i], "no kernel for the device yet");
+		else
+			check_op(rows[i]);
+	}
+	tl_ctx_free(device);
+	tl_ctx_free(cpu);
+	tl_device_close(d);
+	tl_pool_free(pool);
+	return done();
+}
