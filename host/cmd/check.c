@@ -3,6 +3,7 @@
  * or exits fails that test and nothing else.
  */
 #include "cmd.h"
+#include "crowd.h"
 #include "lua/script.h"
 #include "plugin/check.h"
 
@@ -11,12 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { SECONDS = 120, GIGABYTES = 8, MESSAGE = 3800 };
+enum { SECONDS = 120, QUIET = 30, THREADS = 16, GIGABYTES = 8, MESSAGE = 3800 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -26,7 +28,10 @@ enum { SECONDS = 120, GIGABYTES = 8, MESSAGE = 3800 };
 #endif
 #endif
 
-struct page { volatile int done, status, modules; uint32_t kind; char name[128], message[MESSAGE]; }; /* shared with the child */
+struct page { volatile int done, status, modules, hung; uint32_t kind; char running[TL_PAGE_BYTES], name[128], message[MESSAGE]; }; /* shared with the child */
+
+/* What is checked, and how. */
+struct work { const char *what; int module; uint64_t seed; double quiet; struct page *page; };
 
 /* The n-th module that a script declares, in its order; *modules: how many there are. */
 static const tl_candidate *
@@ -71,13 +76,15 @@ find(tl_registry *r, const char *what, int n, volatile int *modules, tl_error *e
 
 /* The child's side: loads the plugin itself, so that nothing of it runs in the parent. test NULL: only that. */
 static int
-child(const char *what, int n, uint64_t seed, const tl_check_test *test, struct page *page)
+child(const struct work *w, const tl_check_test *test)
 {
+	struct page *page = w->page;
 	tl_error e = { 0 };
-	tl_check c = { .registry = tl_registry_new(), .seed = seed };
+	tl_check c = { .registry = tl_registry_new(), .seed = w->seed };
 	int status;
 
-	c.candidate = find(c.registry, what, n, &page->modules, &e);
+	tl_plugin_page = page->running;
+	c.candidate = find(c.registry, w->what, w->module, &page->modules, &e);
 	if (!c.candidate) {
 		snprintf(page->message, MESSAGE, "%s", e.text);
 		return TL_CHECK_FAILED;
@@ -95,6 +102,9 @@ limits(void)
 	static const int deadly[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 	struct rlimit core = { 0, 0 };
 
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	tl_crowd_limit(tl_crowd_bound(THREADS));
 	setrlimit(RLIMIT_CORE, &core);
 	for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
 		signal(deadly[i], SIG_DFL); /* a sanitizer's handler would turn a crash into an exit */
@@ -104,32 +114,57 @@ limits(void)
 #endif
 }
 
-/* Waits for the child; SECONDS later it is killed. Returns its wait status, or -1 where it took too long. */
+/* Why the child has to be ended now, or NULL. */
+static const char *
+too_much(const struct work *w, tl_crowd *crowd, double began, double *heard, char *calls)
+{
+	static char text[200];
+	double now = tl_seconds();
+
+	if (w->page->running[TL_PAGE_CALLS] != *calls) {
+		*calls = w->page->running[TL_PAGE_CALLS];
+		*heard = now;
+	}
+	w->page->hung = now - *heard > w->quiet || now - began > SECONDS;
+	if (now - *heard > w->quiet && w->page->running[0])
+		snprintf(text, sizeof text, "it hangs: a call of %.60s has not returned for %g s", w->page->running, w->quiet);
+	else if (now - *heard > w->quiet)
+		snprintf(text, sizeof text, "it hangs: no sign of life for %g s", w->quiet);
+	else if (now - began > SECONDS)
+		snprintf(text, sizeof text, "it took longer than %d s and was stopped", SECONDS);
+	else if (tl_crowded(crowd))
+		snprintf(text, sizeof text, "it started too many processes and threads");
+	else
+		return NULL;
+	return text;
+}
+
+/* Waits for the child, or ends it. Returns its wait status. *why: why it was ended, or NULL. Whatever it has started ends with it. */
 static int
-wait_for(pid_t pid)
+wait_for(const struct work *w, pid_t pid, const char **why)
 {
 	struct timespec nap = { 0, 2000000 };
-	double start = tl_seconds();
-	int status;
+	double began = tl_seconds(), heard = began;
+	tl_crowd crowd = tl_crowd_watch(pid, tl_crowd_bound(THREADS));
+	char calls = w->page->running[TL_PAGE_CALLS];
+	siginfo_t info = { 0 };
+	int status = 0;
 
-	for (;;) {
-		pid_t got = waitpid(pid, &status, WNOHANG);
-		if (got == pid)
-			return status;
-		if (got < 0 && errno != EINTR)
-			return 0;
-		if (tl_seconds() - start > SECONDS) {
-			kill(pid, SIGKILL);
-			waitpid(pid, &status, 0);
-			return -1;
-		}
+	*why = NULL;
+	while (!waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid != pid && !(*why = too_much(w, &crowd, began, &heard, &calls)))
 		nanosleep(&nap, NULL);
-	}
+	kill(pid, SIGKILL);
+	kill(-pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
 }
 
 static int
-run_test(const char *what, int n, uint64_t seed, const tl_check_test *test, struct page *page)
+run_test(const struct work *w, const tl_check_test *test)
 {
+	struct page *page = w->page;
+	const char *why;
 	int status;
 	pid_t pid;
 
@@ -143,14 +178,15 @@ run_test(const char *what, int n, uint64_t seed, const tl_check_test *test, stru
 	}
 	if (pid == 0) {
 		limits();
-		page->status = child(what, n, seed, test, page);
+		page->status = child(w, test);
 		page->done = 1;
 		fflush(stdout);
 		_exit(0);
 	}
-	status = wait_for(pid);
-	if (status == -1)
-		snprintf(page->message, MESSAGE, "it took longer than %d s and was stopped", SECONDS);
+	setpgid(pid, pid); /* whoever of the two comes first */
+	status = wait_for(w, pid, &why);
+	if (why)
+		snprintf(page->message, MESSAGE, "%s", why);
 	else if (WIFSIGNALED(status))
 		snprintf(page->message, MESSAGE, "the process died: signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (!page->done)
@@ -163,66 +199,74 @@ run_test(const char *what, int n, uint64_t seed, const tl_check_test *test, stru
 }
 
 static bool
-report(int n, const char *name, int status, const struct page *page, const char *what, uint64_t seed)
+report(const struct work *w, int n, const char *name, int status)
 {
 	if (status == TL_CHECK_SKIPPED)
-		printf("ok %d - %s # SKIP %s\n", n, name, page->message);
+		printf("ok %d - %s # SKIP %s\n", n, name, w->page->message);
 	else
 		printf("%sok %d - %s\n", status == TL_CHECK_GOOD ? "" : "not ", n, name);
 	if (status == TL_CHECK_FAILED)
-		printf("# %s\n# again with: tagloom check %s --seed %llu\n", page->message, what, (unsigned long long)seed);
+		printf("# %s\n# again with: tagloom check %s --seed %llu\n", w->page->message, w->what, (unsigned long long)w->seed);
 	fflush(stdout);
 	return status != TL_CHECK_FAILED;
 }
 
-/* All tests of one plugin, or of the module-th one of a script. Returns how many there are. */
+/* All tests of one plugin, or of one module of a script; after one that hangs no other is tried. Returns how many modules there are. */
 static int
-check_one(const char *what, int module, uint64_t seed, struct page *page, int *n, int *failed)
+check_one(const struct work *w, int *n, int *failed)
 {
-	int status = run_test(what, module, seed, NULL, page), modules = page->modules;
-	uint32_t kind = page->kind;
+	int status = run_test(w, NULL), modules = w->page->modules;
+	uint32_t kind = w->page->kind;
+	bool hung = false;
 
 	if (status == TL_CHECK_GOOD)
-		printf("# %s, seed %llu\n", page->name, (unsigned long long)seed);
-	if (!report(++*n, "declaration", status, page, what, seed)) {
+		printf("# %s, seed %llu\n", w->page->name, (unsigned long long)w->seed);
+	if (!report(w, ++*n, "declaration", status)) {
 		++*failed;
 		return modules;
 	}
 	for (const tl_check_test *t = tl_check_tests; t->name; t++)
-		if (t->kinds & 1u << kind)
-			*failed += !report(++*n, t->name, run_test(what, module, seed, t, page), page, what, seed);
+		if (hung && t->kinds & 1u << kind) {
+			snprintf(w->page->message, MESSAGE, "not tried, for the one before hangs");
+			report(w, ++*n, t->name, TL_CHECK_SKIPPED);
+		} else if (t->kinds & 1u << kind) {
+			*failed += !report(w, ++*n, t->name, run_test(w, t));
+			hung = w->page->hung;
+		}
 	return modules;
 }
 
 static int
 run(const tl_args *a, tl_error *e)
 {
-	uint64_t seed = (uint64_t)tl_arg_int(a, "--seed", 1, e);
-	const char *what = a->operand[0];
-	struct page *page;
+	int64_t quiet = tl_arg_int(a, "--timeout", QUIET, e);
+	struct work w = { a->operand[0], 0, (uint64_t)tl_arg_int(a, "--seed", 1, e), (double)quiet, NULL };
 	int n = 0, failed = 0, modules;
 
+	if (!e->status && quiet < 1)
+		tl_error_set(e, TL_USAGE, "--timeout %lld: wanted seconds, 1 or more", (long long)quiet);
 	if (e->status)
 		return -1;
-	page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED)
+	w.page = mmap(NULL, sizeof *w.page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (w.page == MAP_FAILED)
 		return tl_error_set(e, TL_ENVIRONMENT, "no shared memory: %s", strerror(errno));
-	modules = check_one(what, 0, seed, page, &n, &failed);
-	for (int k = 1; k < modules; k++)
-		check_one(what, k, seed, page, &n, &failed);
+	modules = check_one(&w, &n, &failed);
+	for (w.module = 1; w.module < modules; w.module++)
+		check_one(&w, &n, &failed);
 	printf("1..%d\n", n);
-	munmap(page, sizeof *page);
+	munmap(w.page, sizeof *w.page);
 	return failed ? TL_FAILED : TL_OK;
 }
 
 static const tl_option options[] = {
 	{ "--seed", "N", "seed of everything that is drawn (default 1)", 0, false },
+	{ "--timeout", "SECONDS", "a plugin that shows no sign of life for so long hangs (default 30)", 0, false },
 	{ 0 }
 };
 
 const tl_verb tl_verb_check = {
 	.name = "check",
-	.synopsis = "PLUGIN.so|KIND/NAME|SCRIPT.lua [--seed N]",
+	.synopsis = "PLUGIN.so|KIND/NAME|SCRIPT.lua [--seed N] [--timeout SECONDS]",
 	.summary = "conformance of a plugin",
 	.description = "Runs every test in a process of its own, with limits of time and memory: declaration, parameters at their bounds, gradients against finite\n"
 	               "differences, packed documents against one by one, order of the batch, same bits for two runs and two thread counts, writes outside its\n"

@@ -27,6 +27,12 @@ tl_sweep_add(tl_sweep *s)
 	return &s->job[s->n++];
 }
 
+static int
+threads_of(const tl_sweep *s)
+{
+	return TL_MAX(s->threads / TL_MAX(s->jobs, 1), 1);
+}
+
 /* --- starting ------------------------------------------------------------------------------------------------------------------ */
 static void
 exec_child(const tl_sweep *s, const tl_job *j, int out)
@@ -38,7 +44,7 @@ exec_child(const tl_sweep *s, const tl_job *j, int out)
 
 	snprintf(run, sizeof run, "%lld", (long long)j->run);
 	snprintf(arm, sizeof arm, "%lld", (long long)j->arm_row);
-	snprintf(threads, sizeof threads, "%d", TL_MAX(s->threads / TL_MAX(s->jobs, 1), 1));
+	snprintf(threads, sizeof threads, "%d", threads_of(s));
 	snprintf(fd, sizeof fd, "%d", out);
 	snprintf(page, sizeof page, "%d", j->page_fd);
 	/* A group of its own: Ctrl-C reaches the parent, which passes it on once. The death of the parent is the child's. */
@@ -51,6 +57,7 @@ exec_child(const tl_sweep *s, const tl_job *j, int out)
 	fcntl(j->page_fd, F_SETFD, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	tl_crowd_limit(tl_crowd_bound(threads_of(s)));
 	execv("/proc/self/exe", argv);
 	_exit(127);
 }
@@ -89,6 +96,7 @@ start(tl_sweep *s, tl_job *j, tl_error *e)
 	j->pid = pid;
 	j->pipe = fd[0];
 	j->started = j->heard = tl_seconds();
+	j->crowd = tl_crowd_watch(pid, tl_crowd_bound(threads_of(s)));
 	return 0;
 }
 
@@ -161,29 +169,43 @@ listen_to(tl_sweep *s, tl_job *j)
 }
 
 /* --- ending ----------------------------------------------------------------------------------------------------------------------- */
+/* Signals that a process brings upon itself; any other one was sent to it. */
+static bool
+is_crash(int sig)
+{
+	return sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL || sig == SIGABRT || sig == SIGSYS || sig == SIGTRAP;
+}
+
+/* How the child died, in words. True where the plugin that was running is at fault. */
+static bool
+tell_death(const tl_job *j, int status, const char **how, char *text, size_t n)
+{
+	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+
+	*how = j->killed_why || (sig && !is_crash(sig)) ? "killed" : "failed";
+	if (j->killed_why)
+		snprintf(text, n, "%s", j->killed_why);
+	else if (!sig)
+		snprintf(text, n, "the process ended with exit status %d without finishing the run", WEXITSTATUS(status));
+	else if (is_crash(sig))
+		snprintf(text, n, "crashed: %s", strsignal(sig));
+	else
+		snprintf(text, n, "killed by signal %d from outside%s", sig, sig == SIGKILL ? " (out of memory?)" : "");
+	return j->killed_why ? j->killed_for_plugin : !sig || is_crash(sig);
+}
+
 /* What the child could not write down itself: how it died, and in which plugin. */
 static void
 record_death(tl_sweep *s, tl_job *j, int status)
 {
 	char plugin[64] = "", text[400];
-	const char *how = "failed";
+	const char *how;
+	bool at_fault = tell_death(j, status, &how, text, sizeof text), other;
 	tl_error e = { 0 };
 	tl_store *store;
-	bool other;
 
-	if (j->page)
+	if (at_fault && j->page)
 		snprintf(plugin, sizeof plugin, "%.60s", j->page);
-	if (j->killed_why) {
-		how = "killed";
-		snprintf(text, sizeof text, "%s", j->killed_why);
-	} else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
-		how = "killed";
-		snprintf(text, sizeof text, "killed from outside, or the machine was out of memory");
-	} else if (WIFSIGNALED(status)) {
-		snprintf(text, sizeof text, "crashed: %s", strsignal(WTERMSIG(status)));
-	} else {
-		snprintf(text, sizeof text, "the process ended with exit status %d without finishing the run", WEXITSTATUS(status));
-	}
 	if (plugin[0])
 		snprintf(text + strlen(text), sizeof text - strlen(text), " (in %s)", plugin);
 	store = tl_store_reopen(s->db, &e);
@@ -265,6 +287,11 @@ watch(tl_sweep *s)
 			continue;
 		if (!j->killed_why && j->timeout > 0 && now - j->heard > j->timeout) {
 			j->killed_why = "no sign of life for longer than train.timeout";
+			j->killed_for_plugin = true;
+			end_now(j);
+		} else if (!j->killed_why && tl_crowded(&j->crowd)) {
+			j->killed_why = "too many processes and threads were started (TAGLOOM_PROCESSES sets how many a run may have)";
+			j->killed_for_plugin = true;
 			end_now(j);
 		} else if (j->killed_at > 0 && now > j->killed_at && !j->killed_why) {
 			j->killed_why = reading_end;

@@ -6,6 +6,7 @@
 #define HOST_CMD_SWEEP_H
 
 #include "cmd.h"
+#include "crowd.h"
 #include "lua/script.h"
 #include "store/store.h"
 #include "train/train.h"
@@ -90,7 +91,9 @@ typedef struct tl_job {
 	char *page;                      /* the plugin that is running, written by the child */
 	tl_text line;
 	double started, heard, killed_at;
-	const char *killed_why;
+	tl_crowd crowd;
+	const char *killed_why;          /* by the parent */
+	bool killed_for_plugin;          /* for what a plugin did, or did not do */
 	bool ended, dropped;
 	char last_status[16], last_text[1200];
 	/* progress */

@@ -107,7 +107,9 @@ int tl_model_before_eval(tl_model *m);
 const char *tl_model_fault(const tl_model *m);
 /* The plugin whose function runs in this process now, or NULL; may be read by a signal handler after a crash. */
 extern const char *volatile tl_plugin_running;
-/* Shared memory into which a child process copies that name, so that its parent can tell after a crash, a hang or an exit; NULL: none. At least 64 bytes. */
+/* Shared memory into which a child process copies that name, so that its parent can tell after a crash, a hang or an exit; NULL: none.
+ * The byte at TL_PAGE_CALLS changes with every call, so that the parent sees progress. */
+enum { TL_PAGE_CALLS = 64, TL_PAGE_BYTES };
 extern char *tl_plugin_page;
 /* State rows and self-fitted models as one block of bytes, for checkpoints. */
 int tl_model_save_state(tl_model *m, tl_text *bytes);

@@ -17,6 +17,7 @@ set_running(const char *name)
 		size_t n = name ? strnlen(name, 63) : 0;
 		memcpy(tl_plugin_page, name ? name : "", n);
 		tl_plugin_page[n] = 0;
+		tl_plugin_page[TL_PAGE_CALLS]++;
 	}
 }
 

@@ -45,6 +45,28 @@ done
 case ${left:+$state} in '' | Z | X) ok 0 "it ends with its run" ;; *) kill -9 "$left"; ok 1 "it ends with its run" ;; esac
 is "${left:+told}" "told" "(and it was there)"
 
+arms crowd crowd good
+(ulimit -u 2000 2>/dev/null; TAGLOOM_PROCESSES=60 tagloom run crowd.lua --db e.db >out 2>err)
+is "$?" 1 "a plugin that starts more and more processes"
+is "$(DB=e.db sql "SELECT group_concat(status || ' ' || coalesce(plugin_at_fault, '-'), ', ') FROM (SELECT * FROM run ORDER BY id)")" "killed label/odd, done -" "loses its own run and nothing else"
+has "$(DB=e.db sql "SELECT error FROM run WHERE id = 1")" "too many processes and threads" "which says why"
+tagloom run crowd.lua --db e2.db >out 2>err
+is "$?" 0 "300 are fewer than a run may have"
+
+arms outside slow
+tagloom run outside.lua --db f.db -D odd.seconds=20 >out 2>err &
+parent=$!
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+	sleep 0.2
+	pid=$(DB=f.db sql "SELECT pid FROM run WHERE status = 'running'" 2>/dev/null)
+	[ "$pid" ] && break
+done
+sleep 0.3
+kill -9 "$pid"
+wait $parent
+is "$?" 1 "a run that is killed from outside"
+is "$(DB=f.db sql "SELECT status || ' ' || coalesce(plugin_at_fault, '-') || ' ' || error FROM run")" "killed - killed by signal 9 from outside (out of memory?)" "blames no plugin"
+
 refused() { # refused WHAT SENTENCE
 	tagloom run fast.lua --db d.db -D "$1" >out 2>err
 	is "$?" 2 "-D $1 is refused before anything starts"

@@ -6,7 +6,7 @@
 
 #include "tagloom/plugin.h"
 
-enum { GOOD, SLOW, CRASH, HANG, EXIT, QUIT, ABORT, FAIL, NOISE, ORPHAN };
+enum { GOOD, SLOW, CRASH, HANG, EXIT, QUIT, ABORT, FAIL, NOISE, ORPHAN, CROWD };
 struct odd {
 	int how;
 	double seconds;
@@ -36,6 +36,12 @@ fit(tl_ctx *ctx, void *self, const tl_fit *data)
 			dprintf(2, "left %ld behind\n", (long)left);
 		break;
 	}
+	case CROWD: /* strictly bounded: children that have no children */
+		for (int i = 0; i < 300; i++)
+			if (!fork())
+				for (;;) pause();
+		sleep(5);
+		break;
 	case NOISE:
 		if (write(1, "noise on stdout\n", 16) < 0)
 			return -1;
@@ -95,7 +101,7 @@ drop(void *self)
 }
 
 static const tl_param params[] = {
-	TL_P_CHOICE(struct odd, how, "good", "good|slow|crash|hang|exit|quit|abort|fail|noise|orphan", "what fit does"),
+	TL_P_CHOICE(struct odd, how, "good", "good|slow|crash|hang|exit|quit|abort|fail|noise|orphan|crowd", "what fit does"),
 	TL_P_REAL(struct odd, seconds, "0.3", 0, 100, "how long slow takes"),
 	TL_P_INT(struct odd, salt, "0", 0, 1000, "another number, another run"),
 	{ 0 }
