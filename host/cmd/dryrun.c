@@ -183,6 +183,8 @@ say_module(const json_t *m)
 	json_array_foreach(json_object_get(m, "losses"), i, l)
 		printf("; loss %s x %g", tl_json_string(l, "name", "?"), tl_json_number(l, "weight", 1));
 	putchar('\n');
+	json_array_foreach(json_object_get(m, "left_out"), i, l)
+		printf("      left out: %s\n", json_string_value(l));
 }
 
 typedef struct wiring_call { tl_plan_set *plan; tl_plan_arm *arm; } wiring_call;

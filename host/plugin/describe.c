@@ -43,6 +43,22 @@ weights_json(tl_model *m, const tl_model_instance *i, int64_t *total, int64_t *t
 	return list;
 }
 
+/* What the encoder does not compute, line by line. */
+static json_t *
+left_out_json(tl_model *m, const tl_model_instance *i)
+{
+	json_t *list = json_array();
+	char text[2000] = "";
+
+	if (i == m->encoder && i->plugin->module->left_out && m->want)
+		i->plugin->module->left_out(m->ctx, i->self, m->want, text, sizeof text);
+	if (i == m->encoder && !m->want)
+		snprintf(text, sizeof text, "no module reads its outputs: documents are not encoded\n");
+	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1)
+		json_array_append_new(list, json_stringn(line, (size_t)(end - line)));
+	return list;
+}
+
 json_t *
 tl_model_wiring(const tl_model *model)
 {
@@ -61,6 +77,7 @@ tl_model_wiring(const tl_model *model)
 		for (int l = 0; l < i->n_losses; l++)
 			json_array_append_new(losses, json_pack("{s:s, s:f}", "name", i->loss[l].name, "weight", i->loss[l].weight));
 		json_object_set_new(v, "losses", losses);
+		json_object_set_new(v, "left_out", left_out_json(m, i));
 		json_array_append_new(all, v);
 	}
 	return all;

@@ -252,14 +252,23 @@ encoder_number(const tl_model_instance *i, const char *name)
 	return tl_param_number(i->plugin, i->self, name, strlen(name), &v) ? v : -1;
 }
 
-/* What a checkpoint's config changed is no longer what the parameter's default said. */
+/* What a checkpoint's config decided stands in place of the parameter's default. */
 static void
-forget_configured(tl_model_instance *i, const void *before)
+tell_configured(tl_model_instance *i, const void *before)
 {
 	for (const tl_param *row = i->plugin->params; row && row->name; row++) {
-		size_t size = row->type == TL_FLAG ? sizeof(bool) : row->type == TL_CHOICE ? sizeof(int) : sizeof(double);
-		if (row->type != TL_STRING && row->type != TL_JSON && row->type != TL_INTS && memcmp((const char *)before + row->at, (char *)i->self + row->at, size))
-			json_object_del(i->params, row->name);
+		const char *now = (const char *)i->self + row->at;
+		size_t size = row->type == TL_FLAG ? sizeof(bool) : row->type == TL_CHOICE ? sizeof(int) : sizeof(double), n;
+		if (row->type == TL_STRING || row->type == TL_JSON || row->type == TL_INTS || !memcmp((const char *)before + row->at, now, size))
+			continue;
+		if (row->type == TL_CHOICE) {
+			const char *word = tl_param_word(i->self, row, &n);
+			json_object_set_new(i->params, row->name, json_stringn(word, n));
+		} else if (row->type == TL_FLAG) {
+			json_object_set_new(i->params, row->name, json_boolean(*(const bool *)now));
+		} else {
+			json_object_set_new(i->params, row->name, row->type == TL_INT ? json_integer(*(const int64_t *)(const void *)now) : json_real(*(const double *)(const void *)now));
+		}
 	}
 }
 
@@ -293,7 +302,7 @@ configure_encoder(tl_model *m, tl_model_instance *i, const json_t *module, tl_er
 	if (!status)
 		status = call_check(i, e);
 	if (!status) {
-		forget_configured(i, before);
+		tell_configured(i, before);
 		m->d = encoder_number(i, "dim");
 		m->K = encoder_number(i, "layers");
 		m->V = encoder_number(i, "vocab");
@@ -371,6 +380,35 @@ check_fit(tl_model *m, tl_error *e)
 	return 0;
 }
 
+/*
+ * As many tokens as a document may have must fit the encoder: the data set's max_length, and where a module joins labels to the document as many more, up to that
+ * module's own max_length.
+ */
+static int
+check_longest(tl_model *m, tl_error *e)
+{
+	const tl_model_instance *i = m->encoder;
+	int at = tl_find_slot(m, "input"), writer = at >= 0 ? m->slot[at].writer : -1;
+	double given = m->dataset ? (double)m->dataset->max_length : 0, joined;
+	const char *whose = "tl.dataset";
+	int64_t most;
+
+	if (!i || m->injection || !i->plugin->module->longest || given <= 0)
+		return 0;
+	if (writer >= 0 && writer < i->at) {
+		const tl_model_instance *w = &m->instance[writer];
+		given += (double)m->n_labels + 1;
+		if (tl_param_number(w->plugin, w->self, "max_length", 10, &joined) && joined < given) {
+			given = joined;
+			whose = w->who;
+		}
+	}
+	most = i->plugin->module->longest(m->ctx, i->self);
+	if (given <= (double)most)
+		return 0;
+	return tl_error_set(e, TL_USAGE, "%s: max_length lets sequences have %.0f tokens, but %s has positions for %lld; set max_length to that or less", whose, given, i->who, (long long)most);
+}
+
 static int
 build(tl_model *m, const tl_model_setup *setup, tl_error *e)
 {
@@ -400,7 +438,7 @@ build(tl_model *m, const tl_model_setup *setup, tl_error *e)
 		if (i != m->encoder && (fill(m, i, json_array_get(setup->modules, (size_t)k), e) < 0 || call_check(i, e) < 0))
 			return -1;
 	}
-	if (check_fit(m, e) < 0 || tl_wire(m, e) < 0 || tl_create_weights(m, e) < 0)
+	if (check_fit(m, e) < 0 || tl_wire(m, e) < 0 || check_longest(m, e) < 0 || tl_create_weights(m, e) < 0)
 		return -1;
 	for (int k = 0; k < m->n; k++) {
 		bind_losses(m, &m->instance[k], e);

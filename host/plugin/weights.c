@@ -187,6 +187,9 @@ checkpoint_of(const tl_model_instance *i)
 int
 tl_create_weights(tl_model *m, tl_error *e)
 {
+	for (int k = 0; k < m->n; k++)
+		if (m->instance[k].plugin->kind == TL_KIND_ENCODER && tl_freeze(m, &m->instance[k], e) < 0)
+			return tl_error_who(e, "%s", m->instance[k].who);
 	if (m->skip_weights)
 		return 0;
 	if (tl_weights_finish(m->weights, e) < 0)
@@ -208,8 +211,6 @@ tl_create_weights(tl_model *m, tl_error *e)
 		}
 		tl_point_weights(i, m->weights, i->self, m->arena, false);
 		if (folder && tl_load_checkpoint(m, i, folder, e) < 0)
-			return tl_error_who(e, "%s", i->who);
-		if (i->plugin->kind == TL_KIND_ENCODER && tl_freeze(m, i, e) < 0)
 			return tl_error_who(e, "%s", i->who);
 		for (int b = 0; b < i->n_weights; b++)
 			if (i->weight[b].row->init == TL_INIT_COPY && copy_of(m, i, &i->weight[b], e) < 0)

@@ -257,21 +257,14 @@ moved_to_front(tl_ctx *ctx, tl_step_mark mark, void *data, size_t bytes)
 	return tl_step_copy(ctx, to, from, bytes) ? NULL : to;
 }
 
-tl_tensor *
-tl_segment(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *arg)
+/* fn without a tape: its result, and nothing else of what it made. */
+static tl_tensor *
+alone(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *arg)
 {
-	struct tl_segment segment = { fn, arg, ctx->stream, ctx->has_instance };
-	tl_step_mark mark;
-	tl_tensor *out, *result;
+	tl_tensor *result = tl_arena_zalloc(ctx->arena, sizeof *result), *out;
+	tl_step_mark mark = tl_step_here(ctx);
 	tl_view v;
-	bool record = tl_recording(ctx);
 
-	if (tl_status(ctx))
-		return NULL;
-	if (!record)
-		return fn(ctx, in, n_in, arg);
-	result = tl_arena_zalloc(ctx->arena, sizeof *result);
-	mark = tl_step_here(ctx);
 	tl_no_grad_push(ctx);
 	out = fn(ctx, in, n_in, arg);
 	tl_no_grad_pop(ctx);
@@ -285,7 +278,27 @@ tl_segment(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *
 	if (!(result->view.data = moved_to_front(ctx, mark, v.data, (size_t)v.count * tl_dtype_bytes(v.dtype))))
 		return NULL;
 	result->serial = ++ctx->serial;
-	result->wants = v.dtype != TL_I32; /* weights inside may want gradients even where no input does */
+	return result;
+}
+
+tl_tensor *
+tl_scoped(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *arg)
+{
+	if (tl_status(ctx))
+		return NULL;
+	return tl_recording(ctx) ? fn(ctx, in, n_in, arg) : alone(ctx, fn, in, n_in, arg);
+}
+
+tl_tensor *
+tl_segment(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *arg)
+{
+	struct tl_segment segment = { fn, arg, ctx->stream, ctx->has_instance };
+	bool record = tl_recording(ctx);
+	tl_tensor *result;
+
+	if (tl_status(ctx) || !(result = alone(ctx, fn, in, n_in, arg)))
+		return NULL;
+	result->wants = record && result->view.dtype != TL_I32; /* weights inside may want gradients even where no input does */
 	if (result->wants) {
 		tl_node *node = tl_node_new(ctx, in, n_in, result);
 		node->segment = tl_arena_alloc(ctx->arena, sizeof segment);

@@ -185,6 +185,12 @@ tl_ctx_stream_restore(tl_ctx *ctx, const void *saved)
 }
 
 bool
+tl_dropping(const tl_ctx *ctx)
+{
+	return ctx->training;
+}
+
+bool
 tl_ctx_dropout(tl_ctx *ctx, bool on)
 {
 	bool was = ctx->training;

@@ -80,7 +80,7 @@ typedef struct tl_run_summary {
 	char plugin_at_fault[64];           /* after a failure: "label/corank" */
 } tl_run_summary;
 /* Grows by one whenever the same configuration gives other numbers than before: part of a run's identity. */
-#define TL_NUMERIC_VERSION 1
+#define TL_NUMERIC_VERSION 2
 /* The dataset of a run, opened as tl_run_train does it. limit_docs: 0, or a bound on the training split (tl.dataset's `limit` where smaller). */
 tl_dataset *tl_run_dataset(const json_t *config, tl_registry *r, const char *script_dir, int64_t limit_docs, tl_error *e);
 /* config: {"data": {...}, "model": [...], "train": {...}, "metrics": [...], "seed": n}; missing keys of `train` get their defaults. Returns 0, -1 (e), or TL_INTERRUPTED (a checkpoint in o->folder lets it go on).

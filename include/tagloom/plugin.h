@@ -166,6 +166,10 @@ typedef struct tl_module {
 	/* Encoders: symbols read from a checkpoint's config.json (text), before shapes are evaluated; fills self. */
 	int (*configure)(tl_ctx *ctx, void *self, const char *config_json);
 	bool needs_seed;     /* fit only: false where the numbers do not depend on the seed (the arm runs once) */
+	/* Encoders: tokens of the longest sequence that encode takes; NULL: any. Told before anything starts where documents may be longer. */
+	int64_t (*longest)(tl_ctx *ctx, void *self);
+	/* Encoders: what encode leaves out where the outputs `want` are read, for dry runs: sentences that end with a line feed, at most `size` bytes. 0. */
+	int (*left_out)(tl_ctx *ctx, void *self, unsigned want, char *text, size_t size);
 } tl_module;
 
 TL_API void *tl_closure(tl_ctx *ctx); /* of the running instance's plugin */

@@ -61,11 +61,14 @@ TL_API void tl_no_grad_pop(tl_ctx *ctx);
  * fn receives n_in inputs and returns one output. `arg` must stay valid until the step ends. */
 typedef tl_tensor *(*tl_segment_fn)(tl_ctx *ctx, tl_tensor *const *in, int n_in, void *arg);
 TL_API tl_tensor *tl_segment(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *arg);
+/* fn's result. Where nothing is recorded (evaluation, no_grad) everything else that fn made is given up, so that depth costs no memory. */
+TL_API tl_tensor *tl_scoped(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *arg);
 
 /* --- named random streams -----------------------------------------------------------------------------------------
  * Philox4x32-10. key = hash(seed, instance, purpose, ordinal), counter = (step, element). Random ops take the current
  * purpose ("forward" at the start of every forward) and count their ordinal within it, so that removing a module or
  * renumbering another purpose never moves a mask. */
+TL_API bool tl_dropping(const tl_ctx *ctx); /* is dropout on? */
 TL_API void tl_purpose(tl_ctx *ctx, const char *purpose); /* copied; resets the ordinal of that purpose to 0 */
 typedef struct tl_stream { uint64_t key, step, next; } tl_stream;
 /* A host stream of the running instance for draws (negative labels, views). Same seed, instance, purpose, step: same numbers. */

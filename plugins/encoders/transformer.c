@@ -9,11 +9,16 @@
  *   x' = LN(x + Dropout(Wo a));   x = LN(x' + Dropout(W2 act(W1 x')))
  *   pooled = tanh(Wp x[first] + bp), or x[first], or the mean over the document's tokens
  *
+ * Where nobody reads `hidden` or `layers`, the last block needs keys and values of every token, and the rest of first tokens alone.
+ * Frozen blocks run without dropout, and nothing below the lowest trained weight is kept for a backward pass.
+ *
  * Weights carry the names of the checkpoint: BERT and RoBERTa share one layout, DistilBERT has its own.
  * What differs from Hugging Face's modules: documents are never padded, so a token with the pad id is an ordinary token; the pooler
  * is made fresh where a checkpoint has none.
  */
 #include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tagloom/plugin.h"
@@ -26,6 +31,8 @@ struct transformer {
 	int64_t dim, layers, heads, ffn, vocab, max_positions, types, pad;
 	double dropout, attention_dropout, eps;
 	int layout, activation, pooled;
+	bool lean;
+	int64_t frozen; /* blocks from below that are not trained, the embeddings with them; layers + 1: the pooler, too */
 
 	tl_tensor *word, *position, *segment, *norm_gain, *norm_bias; /* [V, d] [max_positions, d] [types, d] [d] [d] */
 	tl_tensor **q_w, **q_b, **k_w, **k_b, **v_w, **v_b, **o_w, **o_b; /* [d, d] [d] */
@@ -45,6 +52,7 @@ static const tl_param params[] = {
 	TL_P_REAL(struct transformer, dropout, "0.1", 0, 0.99, "dropout on embeddings and on both sublayers' outputs"),
 	TL_P_REAL(struct transformer, attention_dropout, "0.1", 0, 0.99, "dropout on attention weights"),
 	TL_P_STRING(struct transformer, freeze, "0", "\"all\", or the number of lowest blocks (and the embeddings) that are not trained"),
+	TL_P_FLAG(struct transformer, lean, "true", "the last block computes what somebody reads; false: every token's row (the same to rounding, with the same dropout masks)"),
 	TL_P_CHOICE(struct transformer, pooled, "auto", "auto|pooler|cls|mean", "what the slot `pooled` holds; auto: what the checkpoint's 1_Pooling says, else the pooler"),
 	TL_P_CHOICE(struct transformer, layout, "bert", "bert|roberta|distilbert", "names of the weights and rule of the positions; read from the checkpoint where there is one"),
 	TL_P_CHOICE(struct transformer, activation, "gelu", "none|relu|gelu|tanh", "activation of the inner layer (gelu: erf form)"),
@@ -180,7 +188,18 @@ check(tl_ctx *ctx, void *p)
 		               (long)self->heads, (long)self->ffn, (long)self->vocab, (long)self->max_positions);
 	if (self->dim % self->heads)
 		return tl_fail(ctx, "heads = %ld does not divide dim = %ld", (long)self->heads, (long)self->dim);
+	self->frozen = !strcmp(self->freeze, "all") ? self->layers + 1 : strtoll(self->freeze, NULL, 10); /* the host refuses what is no number */
 	return 0;
+}
+
+/* The longest sequence that the position table allows: RoBERTa's starts behind the padding id. */
+static int64_t
+longest(tl_ctx *ctx, void *p)
+{
+	const struct transformer *self = p;
+
+	(void)ctx;
+	return self->max_positions - (self->layout == ROBERTA ? self->pad + 1 : 0);
 }
 
 /* Position ids: as they come, but for RoBERTa, whose table starts behind the padding id. */
@@ -219,69 +238,174 @@ embed(tl_ctx *ctx, const struct transformer *self, const tl_input *input)
 	else if (self->segment)
 		x = tl_add(ctx, x, tl_gather(ctx, self->segment, input->segments));
 	x = tl_layernorm(ctx, x, NULL, self->norm_gain, self->norm_bias, 0, self->eps);
-	return tl_dropout(ctx, x, self->dropout);
+	return tl_dropout(ctx, x, self->frozen ? 0 : self->dropout);
+}
+
+/* --- rows of first tokens ------------------------------------------------------------------------------------------------------ */
+struct firsts { tl_tensor *at, *offsets; }; /* i32 [n]: the first token of every sequence; [n + 1]: 0, 1, .. n. NULL: every row is wanted */
+
+/* May the last block leave out all rows but the first tokens'? */
+static bool
+firsts_suffice(const struct transformer *self, unsigned want)
+{
+	return self->lean && !(want & (TL_WANT_HIDDEN | TL_WANT_LAYERS)) && !(want & TL_WANT_POOLED && self->pooled == MEAN);
+}
+
+static int
+firsts_of(tl_ctx *ctx, const tl_input *input, struct firsts *f)
+{
+	int64_t n = input->n, more = n + 1;
+	int32_t *count = tl_scratch(ctx, (size_t)more * sizeof *count);
+
+	if (!count)
+		return -1;
+	for (int32_t i = 0; i <= input->n; i++)
+		count[i] = i;
+	f->at = tl_ints(ctx, 1, &n, input->host_offsets);
+	f->offsets = tl_ints(ctx, 1, &more, count);
+	return tl_status(ctx);
 }
 
 static tl_tensor *
-block(tl_ctx *ctx, const struct transformer *s, int64_t i, tl_tensor *x, tl_tensor *offsets)
+factors_of_all(tl_ctx *ctx, tl_tensor *const *in, int n_in, void *arg)
 {
-	tl_tensor *q = tl_linear(ctx, x, s->q_w[i], s->q_b[i], TL_NONE), *k = tl_linear(ctx, x, s->k_w[i], s->k_b[i], TL_NONE),
-	          *v = tl_linear(ctx, x, s->v_w[i], s->v_b[i], TL_NONE), *a, *h; /* [T, d]; h [T, ffn] */
+	int64_t dims[2] = { tl_dim(in[0], 0), tl_dim(in[0], 1) };
 
-	a = tl_attention(ctx, q, offsets, k, v, offsets, (int)s->heads, s->attention_dropout);
-	a = tl_linear(ctx, a, s->o_w[i], s->o_b[i], TL_NONE);
-	x = tl_layernorm(ctx, a, x, s->norm1_gain[i], s->norm1_bias[i], s->dropout, s->eps);
-	h = tl_linear(ctx, x, s->up_w[i], s->up_b[i], s->activation);
-	h = tl_linear(ctx, h, s->down_w[i], s->down_b[i], TL_NONE);
-	return tl_layernorm(ctx, h, x, s->norm2_gain[i], s->norm2_bias[i], s->dropout, s->eps);
+	(void)n_in;
+	return tl_gather(ctx, tl_dropout(ctx, tl_fill(ctx, 2, dims, 1), *(const double *)arg), in[1]);
 }
 
-/* A block whose inside is computed again in the backward pass instead of being kept. */
+/* The dropout factors that these rows of x [T, d] would have among all of them: [n, d]. NULL: nothing is dropped. So a mask is the same, whoever reads. */
+static tl_tensor *
+factors(tl_ctx *ctx, tl_tensor *x, tl_tensor *at, double p)
+{
+	tl_tensor *f;
+
+	if (!at || !tl_dropping(ctx))
+		return NULL;
+	tl_no_grad_push(ctx);
+	f = tl_scoped(ctx, factors_of_all, (tl_tensor *[]){ x, at }, 2, &p);
+	tl_no_grad_pop(ctx);
+	return f;
+}
+
+/* --- blocks ---------------------------------------------------------------------------------------------------------------------- */
+static tl_tensor *
+block(tl_ctx *ctx, const struct transformer *s, int64_t i, tl_tensor *x, tl_tensor *offsets, struct firsts only)
+{
+	double p = i < s->frozen ? 0 : s->dropout;
+	tl_tensor *rows = only.at ? tl_gather(ctx, x, only.at) : x; /* [N, d]: N is T, or n */
+	tl_tensor *q = tl_linear(ctx, rows, s->q_w[i], s->q_b[i], TL_NONE), *k = tl_linear(ctx, x, s->k_w[i], s->k_b[i], TL_NONE), *v = tl_linear(ctx, x, s->v_w[i], s->v_b[i], TL_NONE);
+	tl_tensor *a, *h, *f1, *f2; /* [N, d]; h [N, ffn] */
+
+	a = tl_attention(ctx, q, only.at ? only.offsets : offsets, k, v, offsets, (int)s->heads, i < s->frozen ? 0 : s->attention_dropout);
+	f1 = factors(ctx, x, only.at, p);
+	f2 = factors(ctx, x, only.at, p);
+	a = tl_linear(ctx, a, s->o_w[i], s->o_b[i], TL_NONE);
+	rows = tl_layernorm(ctx, f1 ? tl_mul(ctx, a, f1) : a, rows, s->norm1_gain[i], s->norm1_bias[i], f1 ? 0 : p, s->eps);
+	h = tl_linear(ctx, rows, s->up_w[i], s->up_b[i], s->activation);
+	h = tl_linear(ctx, h, s->down_w[i], s->down_b[i], TL_NONE);
+	return tl_layernorm(ctx, f2 ? tl_mul(ctx, h, f2) : h, rows, s->norm2_gain[i], s->norm2_bias[i], f2 ? 0 : p, s->eps);
+}
+
 struct block_call { const struct transformer *self; int64_t layer; };
 
 static tl_tensor *
-block_again(tl_ctx *ctx, tl_tensor *const *in, int n_in, void *arg)
+one_block(tl_ctx *ctx, tl_tensor *const *in, int n_in, void *arg)
 {
 	const struct block_call *c = arg;
 
 	(void)n_in;
-	return block(ctx, c->self, c->layer, in[0], in[1]);
+	return block(ctx, c->self, c->layer, in[0], in[1], (struct firsts){ in[2], in[3] });
 }
 
-static tl_tensor *
-block_segment(tl_ctx *ctx, const struct transformer *self, int64_t layer, tl_tensor *x, tl_tensor *offsets)
-{
-	struct block_call *call = tl_scratch(ctx, sizeof *call);
+/* Blocks from .. to-1 of x, or of the embeddings. */
+struct stack { const struct transformer *self; const tl_input *input; int64_t from, to; struct firsts last; tl_tensor **layers; };
 
-	if (!call)
-		return NULL;
-	*call = (struct block_call){ self, layer };
-	return tl_segment(ctx, block_again, (tl_tensor *[]){ x, offsets }, 2, call);
+static tl_tensor *
+run_stack(tl_ctx *ctx, tl_tensor *const *in, int n_in, void *arg)
+{
+	const struct stack *s = arg;
+	tl_tensor *x = in[0] ? in[0] : embed(ctx, s->self, s->input);
+
+	(void)n_in;
+	for (int64_t i = s->from; i < s->to; i++) {
+		struct firsts only = i == s->self->layers - 1 ? s->last : (struct firsts){ 0 };
+		struct block_call *call = tl_scratch(ctx, sizeof *call);
+		if (!call)
+			return NULL;
+		*call = (struct block_call){ s->self, i };
+		x = (tl_recompute(ctx) ? tl_segment : tl_scoped)(ctx, one_block, (tl_tensor *[]){ x, s->input->offsets, only.at, only.offsets }, 4, call);
+		if (s->layers)
+			s->layers[i] = x;
+	}
+	return x;
+}
+
+/* What lies below the lowest trained weight is not recorded; what is not recorded keeps its last result alone. */
+static tl_tensor *
+stacks(tl_ctx *ctx, struct transformer *self, const tl_input *input, struct firsts last, tl_tensor **layers)
+{
+	int64_t below = self->frozen < self->layers ? self->frozen : self->layers;
+	struct stack lower = { self, input, 0, below, last, layers }, upper = { self, input, below, self->layers, last, layers };
+	tl_tensor *x = NULL;
+
+	if (below && !(input->vectors && tl_wants_gradient(input->vectors))) {
+		tl_no_grad_push(ctx);
+		x = (layers ? run_stack(ctx, &x, 1, &lower) : tl_scoped(ctx, run_stack, &x, 1, &lower));
+		tl_no_grad_pop(ctx);
+	} else {
+		upper.from = 0;
+	}
+	if (tl_status(ctx) || (x && upper.from == upper.to))
+		return x;
+	return layers ? run_stack(ctx, &x, 1, &upper) : tl_scoped(ctx, run_stack, &x, 1, &upper);
 }
 
 static int
 encode(tl_ctx *ctx, void *p, const tl_input *input, unsigned want, tl_encoded *out)
 {
 	struct transformer *self = p;
-	tl_tensor *x = embed(ctx, self, input), **layers = tl_scratch(ctx, (size_t)self->layers * sizeof *layers), *cls = NULL;
+	struct firsts last = { 0 };
+	tl_tensor *x, **layers = NULL, *cls = NULL;
 	int64_t n = input->n;
 
-	if (!layers)
+	if (want & TL_WANT_LAYERS && !(layers = tl_scratch(ctx, (size_t)self->layers * sizeof *layers)))
 		return -1;
-	for (int64_t i = 0; i < self->layers; i++)
-		layers[i] = x = tl_recompute(ctx) ? block_segment(ctx, self, i, x, input->offsets) : block(ctx, self, i, x, input->offsets);
-	if (want & TL_WANT_CLS || (want & TL_WANT_POOLED && self->pooled != MEAN))
-		cls = tl_gather(ctx, x, tl_ints(ctx, 1, &n, input->host_offsets)); /* [n, d] */
-	out->hidden = x;
+	if (firsts_suffice(self, want) && firsts_of(ctx, input, &last))
+		return -1;
+	x = stacks(ctx, self, input, last, layers);
+	if (!last.at)
+		out->hidden = x;
 	out->layers = layers;
-	out->n_layers = (int)self->layers;
+	out->n_layers = layers ? (int)self->layers : 0;
+	if (want & TL_WANT_CLS || (want & TL_WANT_POOLED && self->pooled != MEAN))
+		cls = last.at ? x : tl_gather(ctx, x, tl_ints(ctx, 1, &n, input->host_offsets)); /* [n, d] */
 	out->cls = cls;
 	if (want & TL_WANT_POOLED)
 		out->pooled = self->pooled == MEAN ? tl_segment_mean(ctx, x, input->offsets) : self->pooled == CLS ? cls : tl_linear(ctx, cls, self->pooler_w, self->pooler_b, TL_TANH);
 	return tl_status(ctx);
 }
 
-static const tl_module module = { .size = sizeof(tl_module), .check = check, .encode = encode, .configure = configure };
+/* Of a block's products, 4 d^2 + 2 d ffn a token, keys and values are 2 d^2. */
+static int
+left_out(tl_ctx *ctx, void *p, unsigned want, char *text, size_t size)
+{
+	const struct transformer *self = p;
+	double d = (double)self->dim, inner = (double)self->ffn, all = (double)self->layers * (4 * d * d + 2 * d * inner);
+	int n = 0;
+
+	(void)ctx;
+	if (firsts_suffice(self, want))
+		n = snprintf(text, size, "nobody reads every token: the last block computes keys and values of all, the rest of first tokens only (%.0f %% of the products less)\n",
+		             100 * (2 * d * d + 2 * d * inner) / all);
+	if (self->frozen && n >= 0 && (size_t)n < size)
+		snprintf(text + n, size - (size_t)n, self->frozen >= self->layers ? "frozen: no dropout, no gradient, nothing kept for one\n"
+		         : "the embeddings and %ld of %ld blocks are frozen: no dropout, no gradient, nothing kept for one\n", (long)self->frozen, (long)self->layers);
+	return 0;
+}
+
+static const tl_module module = { .size = sizeof(tl_module), .check = check, .encode = encode, .configure = configure, .longest = longest, .left_out = left_out };
 
 const tl_plugin tagloom_plugin = {
 	TL_ENCODER(struct transformer),

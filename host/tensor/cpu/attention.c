@@ -3,7 +3,7 @@
  * A thread holds the scores of one block of queries of one document and head, never more. Kept is one number a query and head, the
  * logarithm of the softmax's denominator; the backward makes the weights from it again.
  * Dropout: weight (query i of the document, head h, key j of the document) is element base + (i * heads + h) * keys + j, base being the
- * weights of the documents before it (queries * heads * keys each).
+ * sum over the documents before it of max(queries, keys) * heads * keys. So the first query of a document meets the same mask alone as among all of them.
  */
 #include "tensor/cpu/cpu.h"
 
@@ -59,7 +59,7 @@ job_new(struct job *j, tl_op_call *c, int buffers)
 	for (int64_t b = 0; b < documents; b++) {
 		int64_t keys = j->ko[b + 1] - j->ko[b], queries = j->qo[b + 1] - j->qo[b];
 		base[b] = next;
-		next += (uint64_t)(queries * j->heads * keys);
+		next += (uint64_t)(TL_MAX(queries, keys) * j->heads * keys);
 		most_keys = TL_MAX(most_keys, keys);
 		most_queries = TL_MAX(most_queries, TL_MIN(queries, BLOCK));
 	}
