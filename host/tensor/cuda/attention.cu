@@ -291,7 +291,7 @@ tasks_of(tl_op_call *c, bool of_keys, int64_t *n)
 		int32_t queries = qo[b + 1] - qo[b], keys = ko[b + 1] - ko[b], count = of_keys ? keys : queries;
 		for (int32_t at = 0; at < count; at += TILE)
 			list[(*n)++] = task{ qo[b], queries, ko[b], keys, at, count - at < TILE ? count - at : TILE, base };
-		base += (uint64_t)queries * (uint64_t)heads * (uint64_t)keys;
+		base += (uint64_t)(queries > keys ? queries : keys) * (uint64_t)heads * (uint64_t)keys;
 	}
 	there = (const task *)tl_upload(c->ctx, list, (size_t)(*n + 1) * sizeof *list);
 	free(list);
