@@ -11,9 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-int
-tl_plan_wiring(tl_plan_set *p, tl_plan_arm *arm, tl_text *out, tl_error *e)
+struct wiring_call { tl_plan_set *plan; tl_plan_arm *arm; tl_tokenizer *tokenizer; };
+
+static int
+wire(void *arg, tl_text *out, tl_error *e)
 {
+	const struct wiring_call *call = arg;
+	tl_plan_set *p = call->plan;
+	tl_plan_arm *arm = call->arm;
 	const tl_dataset *d = p->datasets[arm->data].d;
 	json_t *modules = json_deep_copy(json_object_get(arm->stored, "model")), *wiring, *m;
 	bool f64 = !strcmp(tl_json_string(json_object_get(arm->stored, "train"), "precision", "f32"), "f64");
@@ -24,7 +29,7 @@ tl_plan_wiring(tl_plan_set *p, tl_plan_arm *arm, tl_text *out, tl_error *e)
 	json_array_foreach(modules, i, m)
 		json_object_del(m, "resolved");
 	model = tl_model_new(&(tl_model_setup){ .registry = p->registry, .modules = modules, .script_dir = p->script_dir, .compute = f64 ? TL_F64 : TL_F32, .seed = 1, .n_labels = d->n_labels,
-	                                        .statistics = &d->statistics, .dataset = d, .skip_weights = true }, e);
+	                                        .statistics = &d->statistics, .dataset = d, .tokenizer = call->tokenizer, .skip_weights = true }, e);
 	json_decref(modules);
 	if (!model)
 		return -1;
@@ -39,6 +44,14 @@ tl_plan_wiring(tl_plan_set *p, tl_plan_arm *arm, tl_text *out, tl_error *e)
 	json_decref(wiring);
 	tl_model_free(model);
 	return 0;
+}
+
+int
+tl_plan_wiring(tl_plan_set *p, tl_plan_arm *arm, tl_text *out, tl_error *e)
+{
+	struct wiring_call call = { .plan = p, .arm = arm };
+
+	return tl_plan_tokenize(p, arm, &call.tokenizer, e) ? -1 : tl_isolated(wire, &call, out, e);
 }
 
 /* --- estimates --------------------------------------------------------------------------------------------------------------------- */
@@ -187,26 +200,15 @@ say_module(const json_t *m)
 		printf("      left out: %s\n", json_string_value(l));
 }
 
-typedef struct wiring_call { tl_plan_set *plan; tl_plan_arm *arm; } wiring_call;
-
-static int
-isolated_wiring(void *arg, tl_text *out, tl_error *e)
-{
-	wiring_call *call = arg;
-
-	return tl_plan_wiring(call->plan, call->arm, out, e);
-}
-
 static int
 say_arm(tl_plan_set *p, tl_plan_arm *arm, int runs, double speed, tl_error *e)
 {
-	wiring_call call = { p, arm };
 	const tl_dataset *d = p->datasets[arm->data].d;
 	tl_text out = { 0 };
 	json_t *wiring, *m;
 	size_t i;
 
-	if (tl_isolated(isolated_wiring, &call, &out, e)) {
+	if (tl_plan_wiring(p, arm, &out, e)) {
 		tl_text_free(&out);
 		return tl_error_who(e, "arm %s", arm->name);
 	}

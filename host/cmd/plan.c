@@ -265,6 +265,37 @@ tl_plan_open_data(tl_plan_set *p, tl_plan_arm *arm, tl_error *e)
 	return 0;
 }
 
+int
+tl_plan_tokenize(tl_plan_set *p, const tl_plan_arm *arm, tl_tokenizer **out, tl_error *e)
+{
+	const json_t *data = json_object_get(arm->config, "data");
+	tl_tokenizer *t = NULL;
+	int64_t vocab, max_length = tl_json_int(data, "max_length", 512);
+	char *path, *key;
+	tl_ids none = { 0 };
+	bool features;
+
+	*out = NULL;
+	if (tl_model_encoder_of(p->registry, json_object_get(arm->config, "model"), p->script_dir, &path, &vocab, &features, e))
+		return -1;
+	if (!path && vocab <= 0)
+		return 0;
+	key = path ? path : tl_format("%lld", (long long)vocab);
+	for (int64_t i = 0; i < p->n_tokenizers && !t; i++)
+		if (!strcmp(p->tokenizers[i].key, key))
+			t = p->tokenizers[i].t;
+	if (!t && (t = path ? tl_tokenizer_load(path, e) : tl_tokenizer_train(NULL, NULL, 0, vocab, e))) {
+		p->tokenizers = tl_grow(p->tokenizers, p->n_tokenizers, &p->room_tokenizers, sizeof *p->tokenizers);
+		p->tokenizers[p->n_tokenizers++] = (tl_plan_tokenizer){ tl_strdup(key), t };
+	}
+	free(key);
+	if (!t || tl_tokenizer_encode(t, "", 0, true, max_length, &none, e) < 0)
+		return -1;
+	free(none.at);
+	*out = t;
+	return 0;
+}
+
 json_t *
 tl_plan_run_config(const tl_plan_arm *arm, int64_t seed)
 {
@@ -341,9 +372,14 @@ tl_plan_free(tl_plan_set *p)
 		free(p->datasets[i].key);
 		tl_dataset_free(p->datasets[i].d);
 	}
+	for (int64_t i = 0; i < p->n_tokenizers; i++) {
+		free(p->tokenizers[i].key);
+		tl_tokenizer_free(p->tokenizers[i].t);
+	}
 	free(p->runs);
 	free(p->arms);
 	free(p->datasets);
+	free(p->tokenizers);
 	tl_script_free(p->script);
 	tl_registry_free(p->registry);
 	free(p->script_path);

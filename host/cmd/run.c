@@ -24,25 +24,14 @@ tl_command_words(void)
 	return words;
 }
 
-typedef struct wiring_call { tl_plan_set *plan; tl_plan_arm *arm; } wiring_call;
-
-static int
-check_wiring(void *arg, tl_text *out, tl_error *e)
-{
-	wiring_call *call = arg;
-
-	return tl_plan_wiring(call->plan, call->arm, out, e);
-}
-
 /* Every model is built once without weights before anything starts, so that wiring mistakes are told before training. */
 static int
 check_models(tl_plan_set *p, tl_error *e)
 {
 	for (int64_t i = 0; i < p->n_arms; i++) {
-		wiring_call call = { p, &p->arms[i] };
 		tl_text out = { 0 };
 		tl_error here = { 0 };
-		int status = tl_isolated(check_wiring, &call, &out, &here);
+		int status = tl_plan_wiring(p, &p->arms[i], &out, &here);
 
 		tl_text_free(&out);
 		if (status < 0) {
@@ -95,8 +84,10 @@ say_plan(const tl_plan_set *p, const tl_sweep *s)
 
 	for (int64_t i = 0; i < p->n_runs; i++)
 		done += p->runs[i].linked;
-	if (!s->n)
-		tl_note("all %lld run%s are done already; nothing to train", (long long)p->n_runs, p->n_runs == 1 ? "" : "s");
+	if (!s->n && p->n_runs == 1)
+		tl_note("the run is done already; nothing to train");
+	else if (!s->n)
+		tl_note("all %lld runs are done already; nothing to train", (long long)p->n_runs);
 	else if (done)
 		tl_note("%lld run%s to train, %lld done already", (long long)s->n, s->n == 1 ? "" : "s", (long long)done);
 	else

@@ -28,6 +28,7 @@ extern const tl_option tl_run_option_rows[];
 int tl_cpu_count(void);              /* of the inherited mask */
 
 /* --- planned runs (plan.c) ---------------------------------------------------------------------------------------------------- */
+typedef struct tl_plan_tokenizer { char *key; tl_tokenizer *t; } tl_plan_tokenizer;
 typedef struct tl_plan_dataset { char *key; tl_dataset *d; int64_t row; } tl_plan_dataset;
 typedef struct tl_plan_arm {
 	const char *experiment, *name, *dataset, *where;  /* borrowed from the script */
@@ -51,13 +52,17 @@ typedef struct tl_plan_set {
 	tl_script *script;
 	char *script_path, *script_dir;
 	tl_plan_dataset *datasets;
+	tl_plan_tokenizer *tokenizers;
 	tl_plan_arm *arms;
 	tl_planned *runs;
-	int64_t n_datasets, n_arms, n_runs, room_datasets, room_arms, room_runs;
+	int64_t n_datasets, n_tokenizers, n_arms, n_runs, room_datasets, room_tokenizers, room_arms, room_runs;
 } tl_plan_set;
 /* Loads the script (text NULL: from the file) and works out every arm. No store, no threads. */
 int tl_plan_load(tl_plan_set *p, const char *path, const char *text, const json_t *sources, const tl_sweep_options *o, tl_error *e);
 int tl_plan_open_data(tl_plan_set *p, tl_plan_arm *arm, tl_error *e);      /* fills arm->data and the defaults of train */
+/* What the arm's texts will be read with: the pretrained tokenizer, or one of the right size that has learnt nothing; NULL where the model
+ * reads none. Refuses what cannot work: a vocabulary too small to be trained, a max_length without room for the special tokens. */
+int tl_plan_tokenize(tl_plan_set *p, const tl_plan_arm *arm, tl_tokenizer **out, tl_error *e);
 int tl_plan_identity(tl_plan_set *p, const tl_plan_arm *arm, int64_t seed, const char *device, char hex[65], json_t **parts, tl_error *e);
 int tl_plan_runs(tl_plan_set *p, const tl_sweep_options *o, tl_error *e);  /* every arm x seed with its identity */
 json_t *tl_plan_run_config(const tl_plan_arm *arm, int64_t seed);

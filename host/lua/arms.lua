@@ -198,9 +198,9 @@ end
 -- n random combinations: a list of values, or { min =, max =, log =, integer = } per key; seed = 1.
 function builders.sample(spec)
 	if type(spec) ~= "table" then t.fail("tl.sample: wanted { n =, [\"INSTANCE.PARAMETER\"] = values, ... }, found %s", t.show(spec)) end
-	local n, seed, rest, room = spec.n, spec.seed or 1, {}, 1
-	if math.type(n) ~= "integer" or n < 1 then t.fail("tl.sample: n = %s: wanted how many arms to draw", t.show(n)) end
-	if math.type(seed) ~= "integer" then t.fail("tl.sample: seed = %s: wanted a whole number", t.show(seed)) end
+	local n, seed, rest, room = t.whole(spec.n), t.whole(spec.seed or 1), {}, 1
+	if not n or n < 1 then t.fail("tl.sample: n = %s: wanted how many arms to draw", t.show(spec.n)) end
+	if not seed then t.fail("tl.sample: seed = %s: wanted a whole number", t.show(spec.seed)) end
 	for k, v in next, spec do if k ~= "n" and k ~= "seed" then rest[k] = v end end
 	local list, keys, arms, seen = axes(rest, "tl.sample"), {}, {}, {}
 	for i, a in ipairs(list) do

@@ -45,7 +45,11 @@ local function want_table(v, who, where)
 	end
 	return v
 end
--- Every key of t must be one of `allowed` (name -> type or true).
+-- 5, 5.0 and 5e0 are the same whole number; nil where v is none that fits 64 bits.
+local function whole(v)
+	return type(v) == "number" and math.tointeger(v) or nil
+end
+-- Every key of t must be one of `allowed` (name -> type, true, or { least, most } of a whole number, which then is an integer in t).
 local function check_keys(t, allowed, who, where)
 	for _, k in ipairs(keys_of(t)) do
 		if type(k) ~= "string" then
@@ -55,14 +59,15 @@ local function check_keys(t, allowed, who, where)
 		if not want then
 			fail_at(where, "%s: no such key: %s%s", who, k, hint(k, sorted_strings(allowed)))
 		end
-		local v, good = t[k], true
-		if want == "integer" then
-			good = math.type(v) == "integer"
-		elseif want ~= true then
-			good = type(v) == want
-		end
-		if not good then
-			fail_at(where, "%s: %s: wanted %s, found %s", who, k, want == "integer" and "a whole number" or "a " .. want, show(v))
+		local v = t[k]
+		if type(want) == "table" then
+			local n = whole(v)
+			if not n or n < want[1] or n > want[2] then
+				fail_at(where, "%s: %s = %s: wanted a whole number from %d to %d", who, k, show(v), want[1], want[2])
+			end
+			t[k] = n
+		elseif want ~= true and type(v) ~= want then
+			fail_at(where, "%s: %s: wanted a %s, found %s", who, k, want, show(v))
 		end
 	end
 end
@@ -129,8 +134,7 @@ function tl.arg(name, default)
 	if type(default) == "number" then
 		local v = guess(found)
 		if type(v) ~= "number" then fail("-D %s=%s: wanted a number (the script's default is %s)", name, found, show(default)) end
-		if math.type(default) == "integer" and math.type(v) == "float" and v == math.floor(v) then v = math.tointeger(v) end
-		return v
+		return math.type(default) == "integer" and whole(v) or v
 	elseif type(default) == "boolean" then
 		if found ~= "true" and found ~= "false" then fail("-D %s=%s: wanted true or false", name, found) end
 		return found == "true"
@@ -143,16 +147,14 @@ function tl.arg(name, default)
 end
 
 -- Datasets ----------------------------------------------------------------------------------------------------------------
-local dataset_keys = { path = "string", name = "string", reader = "string", max_length = "integer", valid = "number", limit = "integer", augment = "string",
-	tail_below = "integer", keep = "integer", propensity = "table" }
+local MOST = 1000000000
+local dataset_keys = { path = "string", name = "string", reader = "string", max_length = { 1, MOST }, valid = "number", limit = { 1, MOST }, augment = "string",
+	tail_below = { 0, MOST }, keep = { 1, MOST }, propensity = "table" }
 
 local function check_dataset(given, where)
 	check_keys(given, dataset_keys, "tl.dataset", where)
 	if given.propensity then
 		check_keys(given.propensity, { A = "number", B = "number" }, "tl.dataset: propensity", where)
-	end
-	for _, k in ipairs { "max_length", "limit", "keep" } do
-		if given[k] and given[k] < 1 then fail_at(where, "tl.dataset: %s = %d: wanted 1 or more", k, given[k]) end
 	end
 	if given.valid and not (given.valid > 0 and given.valid < 1) then
 		fail_at(where, "tl.dataset: valid = %s: wanted a share of the training split between 0 and 1, such as 0.1", show(given.valid))
@@ -160,11 +162,11 @@ local function check_dataset(given, where)
 end
 function tl.dataset(given)
 	local where = host.where()
-	want_table(given, "tl.dataset", where)
+	given = copy(want_table(given, "tl.dataset", where))
 	check_dataset(given, where)
 	if not given.path then fail("tl.dataset: path is missing; wanted the dataset's folder, such as path = \"data/aapd\"") end
 	host.allow(given.path)
-	return setmetatable({ given = copy(given), where = where }, Dataset)
+	return setmetatable({ given = given, where = where }, Dataset)
 end
 local function basename(path)
 	return path:match("([^/]+)/*$") or path
@@ -281,9 +283,10 @@ local function check_seeds(list, where)
 	if #list == 0 or not is_list(list) then fail_at(where, "seeds: wanted a list of whole numbers such as { 1, 2, 3 }") end
 	local seen = {}
 	for i, s in ipairs(list) do
-		if math.type(s) ~= "integer" or s < 0 then fail_at(where, "seeds: element %d: wanted a whole number from 0 on, found %s", i, show(s)) end
-		if seen[s] then fail_at(where, "seeds: %d is there twice", s) end
-		seen[s] = true
+		local n = whole(s)
+		if not n or n < 0 then fail_at(where, "seeds: element %d: wanted a whole number from 0 to %d, found %s", i, math.maxinteger, show(s)) end
+		if seen[n] then fail_at(where, "seeds: %d is there twice", n) end
+		seen[n], list[i] = true, n
 	end
 end
 function tl.experiment(x)
@@ -545,7 +548,7 @@ end
 
 -- The rest of the module ------------------------------------------------------------------------------------------------------
 local tools = { fail = fail, show = show, hint = hint, is_list = is_list, copy = copy, sorted = sorted_strings, keys = keys_of, is_module = function(v) return is(v, Module) end,
-	check_keys = check_keys, want_table = want_table }
+	check_keys = check_keys, whole = whole, want_table = want_table }
 
 -- What every recipe does: reads its options, lets each module's parameters be overridden by its name, drops modules set to false.
 -- keys: own options (name -> type or true); "variant" and "encoder" are understood. instances: names of the recipe's modules.

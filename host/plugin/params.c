@@ -140,11 +140,13 @@ put_int(void *at, const tl_param *row, const json_t *v, tl_error *e)
 	double x = json_number_value(v);
 	int64_t whole;
 
-	if (!json_is_number(v) || (json_is_real(v) && (x != floor(x) || fabs(x) > 9e15)))
+	if (!json_is_number(v) || (json_is_real(v) && x != floor(x)))
 		return wrong_type(row, "a whole number", v, e);
+	if (out_of_range(row, x))
+		return range_error(row, x, e);
+	if (json_is_real(v) && fabs(x) > 9e15)
+		return wrong_type(row, "a whole number between -9e15 and 9e15", v, e);
 	whole = json_is_integer(v) ? (int64_t)json_integer_value(v) : (int64_t)x;
-	if (out_of_range(row, (double)whole))
-		return range_error(row, (double)whole, e);
 	*(int64_t *)at = whole;
 	return 0;
 }

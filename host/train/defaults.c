@@ -57,7 +57,7 @@ choice(const char *choices, const char *word)
 static int
 refuse(const struct key *k, const json_t *v, const char *wanted, tl_error *e)
 {
-	char *found = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+	char *found = json_is_real(v) ? tl_format("%.15g", json_real_value(v)) : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
 
 	tl_error_set(e, TL_USAGE, "train.%s = %s: wanted %s", k->name, found ? found : "?", wanted);
 	free(found);
@@ -69,12 +69,12 @@ check_number(const struct key *k, json_t *train, json_t *v, tl_error *e)
 {
 	double x = json_number_value(v);
 	char wanted[120];
-	int n = snprintf(wanted, sizeof wanted, "%s %s %g", k->type == INT ? "a whole number" : "a number", k->above ? "above" : "from", k->min);
+	int n = snprintf(wanted, sizeof wanted, "%s %s %.10g", k->type == INT ? "a whole number" : "a number", k->above ? "above" : "from", k->min);
 
 	if (k->max < 1 && k->max > 0.99) /* 1 itself is not allowed */
 		snprintf(wanted + n, sizeof wanted - (size_t)n, ", below 1");
 	else
-		snprintf(wanted + n, sizeof wanted - (size_t)n, " to %g", k->max);
+		snprintf(wanted + n, sizeof wanted - (size_t)n, " to %.10g", k->max);
 	if (!json_is_number(v) || !isfinite(x) || x < k->min || x > k->max || (k->above && x <= k->min) || (k->type == INT && x != floor(x)))
 		return refuse(k, v, wanted, e);
 	if (k->type == INT && json_is_real(v))

@@ -18,7 +18,7 @@ number_text(double v, char out[32])
 }
 
 static int
-parse_option(tl_metric_request *q, const char *part, const char *text, tl_error *e)
+parse_option(tl_metric_request *q, const char *part, const char *text, bool *told, tl_error *e)
 {
 	const char *value = strchr(part, '=');
 	char *end;
@@ -34,6 +34,9 @@ parse_option(tl_metric_request *q, const char *part, const char *text, tl_error 
 		return tl_error_set(e, TL_USAGE, "%s: \"%s\" is not understood; wanted threshold=micro_f1, threshold=label_f1, threshold=0.3 or group=tail", text, part);
 	if (!q->metric->takes_threshold)
 		return tl_error_set(e, TL_USAGE, "%s: %s has no threshold", text, q->metric->name);
+	if (*told)
+		return tl_error_set(e, TL_USAGE, "%s: threshold= is there twice", text);
+	*told = true;
 	value++;
 	if (!strcmp(value, "micro_f1")) {
 		q->threshold = TL_THRESHOLD_MICRO_F1;
@@ -137,6 +140,7 @@ tl_metric_parse(tl_metric_request *out, tl_registry *r, const char *text, tl_err
 {
 	tl_metric_request q = { .threshold_value = 0.5, .group = tl_strdup("") };
 	char *copy = tl_strdup(text), *rest = strchr(copy, ':'), *at;
+	bool told = false;
 	int bad = 0;
 
 	*out = (tl_metric_request){ 0 };
@@ -150,7 +154,7 @@ tl_metric_parse(tl_metric_request *out, tl_registry *r, const char *text, tl_err
 		char *next = strchr(rest, ':');
 		if (next)
 			*next++ = 0;
-		bad = parse_option(&q, rest, text, e) < 0;
+		bad = parse_option(&q, rest, text, &told, e) < 0;
 		rest = next;
 	}
 	free(copy);

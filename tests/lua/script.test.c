@@ -195,6 +195,12 @@ mistakes(void)
 	refused("no experiment", HEAD, NULL, "x.lua: wanted `return tl.experiment { ... }`");
 	refused("two experiments of one name", HEAD "local function x() return tl.experiment { name = 'x', data = D, " MODEL " } end\nreturn { x(), x() }", NULL, "two experiments are called x");
 	refused("seeds that are no whole numbers", ONE("seeds = { 1.5 }"), NULL, "seeds: element 1: wanted a whole number");
+	refused("a seed that does not fit", ONE("seeds = { 1e20 }"), NULL, "seeds: element 1: wanted a whole number from 0 to 9223372036854775807, found 1e+20");
+	refused("one seed in two spellings", ONE("seeds = { 5, 5e0 }"), NULL, "seeds: 5 is there twice");
+	refused("a length out of range", HEAD "tl.dataset { path = 'd', max_length = 1e18 }", NULL, "x.lua:3: tl.dataset: max_length = 1e+18: wanted a whole number from 1 to 1000000000");
+	refused("a size out of range", HEAD "tl.encoder.bow { dim = 1e18 }", NULL, "x.lua:3: bow: dim = 1e+18 is out of range: wanted 1 to 65536");
+	refused("epochs out of range", ONE("train = { epochs = 1e9 }"), NULL, "train.epochs = 1000000000: wanted a whole number from 0 to 1000000");
+	refused("a threshold that is there twice", ONE("metrics = { 'micro_f1:threshold=0.3:threshold=0.4' }"), NULL, "threshold= is there twice");
 	refused("an unknown function", HEAD "tl.ablat { }", NULL, "x.lua:3: tl.ablat: no such function; did you mean ablate");
 	refused("an unknown recipe", HEAD "tl.recipe.gundn { }", NULL, "x.lua:3: tl.recipe.gundn: no such recipe; did you mean gudn");
 	refused("an unknown option of a recipe", HEAD "tl.recipe.labelcorank { encodr = 1 }", NULL, "x.lua:3: tl.recipe.labelcorank: no such key: encodr; did you mean encoder");

@@ -111,6 +111,8 @@ names(void)
 		{ "p@1:group=", "group= wants" },
 		{ "p@1:group=q4.4", "no such group" },
 		{ "p@1:group=q0.0", "no such group" },
+		{ "micro_f1:threshold=0.3:threshold=micro_f1", "threshold= is there twice" },
+		{ "p@1:group=head:group=tail", "group= is there twice" },
 		{ "p@1:", "is not understood" },
 		{ "", "no such metric" },
 	};

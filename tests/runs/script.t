@@ -36,6 +36,15 @@ printf 'local tl = require "tagloom"\nreturn tl.experiment { name = "w", data = 
 tagloom run wiring.lua --db c.db >out 2>err
 is "$? $([ -e c.db ]; echo $?)" "2 1" "a wiring mistake: status 2, nothing is started"
 has "$(cat err)" "wiring.lua:2" "with both ends' lines"
+before() { # before WHAT SENTENCE: refused, nothing is started
+	tagloom run stop.lua --db c.db -D "$1" >out 2>err
+	is "$? $([ -e c.db ]; echo $?)" "2 1" "$1: status 2, nothing is started"
+	has "$(cat err)" "$2" "and the sentence says why"
+}
+before bow.vocab=1 "a vocabulary of 1 tokens cannot be trained; wanted 7"
+before data.max_length=1 "has no room for the 2 special tokens"
+tagloom run stop.lua --db d.db -D data.max_length=1.6e1 -D seeds=1e9 -D train.epochs=1e0 -D bow.dim=8.0 >out 2>err
+is "$? $(DB=d.db sql "SELECT seed || ' ' || (SELECT value FROM param WHERE key = 'data.max_length') FROM run")" "0 1000000000 16" "a whole number may be spelled 1e9"
 tagloom run one.lua --db data >out 2>err
 is "$?" 3 "a database that is a folder: status 3"
 sed "s/path = 'data'/path = 'date'/" one.lua >three.lua
