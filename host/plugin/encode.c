@@ -341,6 +341,8 @@ tl_blend(tl_ctx *ctx, tl_tensor *to, const tl_tensor *from, double momentum)
 		return tl_status(ctx) ? -1 : tl_fail(ctx, "tl_blend: a tensor is NULL");
 	if (tl_count(to) != tl_count(from) || tl_dtype_of(to) != tl_dtype_of(from) || (tl_dtype_of(to) != TL_F32 && tl_dtype_of(to) != TL_F64))
 		return tl_fail(ctx, "tl_blend: wanted two real tensors of one size, got %lld and %lld numbers", (long long)tl_count(to), (long long)tl_count(from));
+	if (tl_ctx_counting(ctx))
+		return 0;
 	b.to = tl_data_mut(to);
 	b.from = tl_data(from);
 	b.n = tl_count(to);

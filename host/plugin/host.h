@@ -66,6 +66,7 @@ typedef struct tl_model_setup {
 	bool recompute;                   /* what tl_recompute answers */
 	bool blank;                       /* all weights stay zero: the caller reads them from a file */
 	bool skip_weights;                /* dry run: shapes and counts only */
+	bool counting;                    /* with skip_weights: steps are counted, not computed (tl_ctx_count) */
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;
 } tl_model_setup;

@@ -471,6 +471,7 @@ tl_model_build(const tl_model_setup *setup, tl_injection *injection, tl_error *e
 	m->dims = setup->dims ? json_deep_copy(setup->dims) : NULL;
 	m->resolved = json_array();
 	m->skip_weights = setup->skip_weights;
+	tl_ctx_count(m->ctx, setup->counting);
 	m->recompute = setup->recompute;
 	m->blank = setup->blank;
 	m->warn = setup->warn;

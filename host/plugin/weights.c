@@ -190,6 +190,8 @@ tl_create_weights(tl_model *m, tl_error *e)
 	for (int k = 0; k < m->n; k++)
 		if (m->instance[k].plugin->kind == TL_KIND_ENCODER && tl_freeze(m, &m->instance[k], e) < 0)
 			return tl_error_who(e, "%s", m->instance[k].who);
+	for (int k = 0; k < m->n && m->skip_weights; k++)
+		tl_point_weights(&m->instance[k], m->weights, m->instance[k].self, m->arena, false);
 	if (m->skip_weights)
 		return 0;
 	if (tl_weights_finish(m->weights, e) < 0)

@@ -29,6 +29,8 @@ tl_grad_buffer(tl_ctx *ctx, tl_tensor *x, bool *fresh)
 {
 	x = tl_root(x);
 	*fresh = !x->weight && !x->reached;
+	if (ctx->counting && x->weight)
+		return x; /* never looked into; a weight's gradient is no memory of the step */
 	if (!x->grad)
 		x->grad = spare_take(ctx, TL_MAX((size_t)x->view.count * tl_dtype_bytes(x->view.dtype), (size_t)1), &x->grad_bytes);
 	return x->grad;
@@ -89,7 +91,9 @@ node_backward(tl_ctx *ctx, tl_node *node)
 	c.grad_out = tl_root(node->out)->grad;
 	c.grad_in = grad;
 	c.grad_fresh = fresh;
-	if (kernel->backward(&c) || tl_status(ctx))
+	if (ctx->counting)
+		tl_count_op(ctx, node->op, &c, true);
+	else if (kernel->backward(&c) || tl_status(ctx))
 		return tl_status(ctx) ? -1 : tl_fail(ctx, "%s: the backward function failed without saying why", node->op->name);
 	tl_step_back(ctx, before_scratch);
 	return tl_status(ctx);

@@ -28,6 +28,15 @@ size_t tl_ctx_peak_bytes(const tl_ctx *ctx);
 void tl_ctx_set_warn(tl_ctx *ctx, void (*warn)(void *user, const char *text)); /* where tl_warn goes; default: tl_warning once per text */
 /* Starts a step: forgets all tensors of the last one, sets the streams. training: dropout on, tape recorded. */
 void tl_ctx_begin(tl_ctx *ctx, uint64_t seed, int64_t step, bool training, bool record);
+/* Counting: from now on no kernel runs; what they would have to do is added up, and the arena's peak is the memory that a step takes. Weights need no data. */
+typedef struct tl_operations {
+	double products;   /* multiplications and additions of matrix products, attention and convolutions */
+	double functions;  /* values of e^x or tanh */
+	double bytes;      /* read and written by all other operations */
+} tl_operations;
+void tl_ctx_count(tl_ctx *ctx, bool on);
+bool tl_ctx_counting(const tl_ctx *ctx);
+tl_operations tl_ctx_operations(const tl_ctx *ctx);
 bool tl_ctx_training(const tl_ctx *ctx);        /* what tl_ctx_begin was told */
 int64_t tl_ctx_step(const tl_ctx *ctx);
 uint64_t tl_ctx_seed(const tl_ctx *ctx);

@@ -50,6 +50,8 @@ struct tl_ctx {
 	uint64_t seed;
 	int64_t step;
 	bool training, record;
+	bool counting;             /* tensors are made, but nothing is computed and no page of them touched */
+	tl_operations operations;  /* counted so far */
 	int no_grad;
 	bool has_instance;
 	tl_stream_state stream;
@@ -93,6 +95,8 @@ int tl_segment_backward(tl_ctx *ctx, tl_node *node);
 /* The call that forward and backward of a node have in common. */
 int tl_op_call_fill(tl_ctx *ctx, tl_op_call *c, const tl_op *op, tl_tensor *const *in, int n_in, const double *arg, int n_arg);
 const tl_kernel *tl_op_kernel(tl_ctx *ctx, const tl_op *op);
+/* In place of a kernel, where the context counts. */
+void tl_count_op(tl_ctx *ctx, const tl_op *op, const tl_op_call *c, bool backward);
 /* Puts a node without an op on the tape. */
 tl_node *tl_node_new(tl_ctx *ctx, tl_tensor *const *in, int n_in, tl_tensor *out);
 /* The gradient buffer of a tensor, made if it has none; *fresh: it holds nothing yet. */

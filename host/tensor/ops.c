@@ -170,7 +170,9 @@ tl_op_run(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in, const do
 			return NULL;
 	if (wants)
 		before_scratch = tl_step_here(ctx);
-	if (kernel->forward(&c) || tl_status(ctx)) {
+	if (ctx->counting) {
+		tl_count_op(ctx, op, &c, false);
+	} else if (kernel->forward(&c) || tl_status(ctx)) {
 		if (!tl_status(ctx))
 			tl_fail(ctx, "%s: the forward function failed without saying why", op->name);
 		return NULL;

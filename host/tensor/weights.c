@@ -68,19 +68,23 @@ int
 tl_weights_finish(tl_weights *w, tl_error *e)
 {
 	size_t item = tl_dtype_bytes(w->dtype), bytes = ((size_t)w->size * item + 63) / 64 * 64 + 64;
+	bool trained = false; /* a copy that is only read has no gradients */
 
 	if (w->values)
 		return 0;
+	for (int64_t i = 0; i < w->n; i++)
+		trained |= w->info[i]->trainable;
 	w->values = aligned_alloc(64, bytes);
-	w->gradients = aligned_alloc(64, bytes);
-	if (!w->values || !w->gradients)
+	w->gradients = trained ? aligned_alloc(64, bytes) : NULL;
+	if (!w->values || (trained && !w->gradients))
 		return tl_error_set(e, TL_ENVIRONMENT, "the weights need %.2f GB twice, and there is not that much memory", (double)bytes * 1e-9);
 	memset(w->values, 0, bytes);
-	memset(w->gradients, 0, bytes);
+	if (trained)
+		memset(w->gradients, 0, bytes);
 	for (int64_t i = 0; i < w->n; i++) {
 		tl_weight_info *info = w->info[i];
 		info->tensor->view.data = (char *)w->values + (size_t)info->offset * item;
-		info->tensor->grad = (char *)w->gradients + (size_t)info->offset * item;
+		info->tensor->grad = trained ? (char *)w->gradients + (size_t)info->offset * item : NULL;
 	}
 	return 0;
 }
