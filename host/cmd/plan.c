@@ -179,10 +179,19 @@ add_arm(tl_plan_set *p, const json_t *x, const json_t *a, const tl_sweep_options
 	look_at_modules(p, arm);
 }
 
+/* In a signal handler. No transaction is under way, so there is nothing to lose. */
+static void
+script_is_stuck(const char *sentence)
+{
+	if (write(2, "tagloom: ", 9) < 0 || write(2, sentence, strlen(sentence)) < 0)
+		_exit(TL_ENVIRONMENT);
+	_exit(TL_USAGE);
+}
+
 int
 tl_plan_load(tl_plan_set *p, const char *path, const char *text, const json_t *sources, const tl_sweep_options *o, tl_error *e)
 {
-	tl_script_options so = { .define = o->define, .n_define = o->n_define, .trust = o->trust, .text = text, .sources = sources };
+	tl_script_options so = { .define = o->define, .n_define = o->n_define, .trust = o->trust, .text = text, .sources = sources, .stuck = script_is_stuck };
 	const char *slash = strrchr(path, '/');
 	json_t *x, *a;
 	size_t i, k;

@@ -23,6 +23,10 @@ struct tl_script {
 	size_t memory, memory_limit;  /* bytes */
 	int64_t budget;               /* instructions left of this call */
 	bool spent;
+	volatile bool late;           /* it has computed for `seconds` */
+	int64_t seconds;
+	void (*stuck)(const char *sentence);
+	char *stuck_text;
 	int callbacks;                /* registry reference: experiment -> on_epoch */
 	const char *failed;           /* to_json: what could not be converted */
 };
@@ -42,6 +46,10 @@ const char *tl_lua_where(lua_State *L);
 /* Loads an embedded Lua text as a function and pushes it; false (nothing pushed) where there is none. */
 bool tl_lua_embedded(lua_State *L, const char *path);
 void tl_lua_arm(lua_State *L); /* a fresh budget for a call */
+void tl_lua_interrupt(lua_State *L); /* the next instruction raises */
+/* Bounds the time of computing from here on: see clock.c. */
+void tl_lua_clock_start(tl_script *s, int seconds);
+void tl_lua_clock_stop(tl_script *s);
 
 /* Value at index as JSON. NULL: s->failed says why. */
 json_t *tl_lua_to_json(lua_State *L, int index);

@@ -54,16 +54,25 @@ count_hook(lua_State *L, lua_Debug *ar)
 	tl_script *s = tl_script_of(L);
 
 	(void)ar;
-	if (!s->spent) {
+	if (!s->spent && !s->late) {
 		s->budget -= TL_LUA_HOOK_EVERY;
 		if (s->budget > 0)
 			return;
 		s->spent = true;
 	}
-	lua_sethook(L, count_hook, LUA_MASKCOUNT, 1);
+	tl_lua_interrupt(L);
 	tl_lua_where(L);
-	lua_pushfstring(L, "%s: the script did not end after %I instructions; run with --trust where it needs more", lua_tostring(L, -1), (LUAI_UACINT)TL_LUA_BUDGET);
+	if (s->late)
+		lua_pushfstring(L, "%s: the script did not end after %I s of computing; run with --trust where it needs more", lua_tostring(L, -1), (LUAI_UACINT)s->seconds);
+	else
+		lua_pushfstring(L, "%s: the script did not end after %I instructions; run with --trust where it needs more", lua_tostring(L, -1), (LUAI_UACINT)TL_LUA_BUDGET);
 	lua_error(L);
+}
+
+void
+tl_lua_interrupt(lua_State *L)
+{
+	lua_sethook(L, count_hook, LUA_MASKCOUNT, 1);
 }
 
 void
@@ -170,8 +179,10 @@ tl_script_load(const char *path, const tl_script_options *o, tl_error *e)
 	load_call call = { s, o->text, o->text ? strlen(o->text) : 0 };
 	char *text = NULL;
 	const char *slash = strrchr(path, '/');
+	int bad;
 
 	s->callbacks = LUA_NOREF;
+	s->stuck = o->stuck;
 	s->define = o->define;
 	s->n_define = o->n_define;
 	s->trust = o->trust;
@@ -201,7 +212,10 @@ tl_script_load(const char *path, const tl_script_options *o, tl_error *e)
 	*(tl_script **)lua_getextraspace(s->L) = s;
 	lua_pushcfunction(s->L, protected_load);
 	lua_pushlightuserdata(s->L, &call);
-	if (run_protected(s->L, 1, 0, e))
+	tl_lua_clock_start(s, o->seconds);
+	bad = run_protected(s->L, 1, 0, e);
+	tl_lua_clock_stop(s);
+	if (bad)
 		goto bad;
 	s->define = NULL; /* belongs to the caller */
 	s->given = NULL;
@@ -275,6 +289,7 @@ tl_script_free(tl_script *s)
 	free(s->allowed);
 	json_decref(s->experiments);
 	json_decref(s->sources);
+	free(s->stuck_text);
 	free(s->path);
 	free(s->dir);
 	free(s->root);

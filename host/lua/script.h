@@ -16,6 +16,10 @@ typedef struct tl_script_options {
 	tl_registry *registry;          /* parameters and names are checked against it */
 	const char *text;               /* reproduce: the script's text from the database instead of the file; may be NULL */
 	const json_t *sources;          /* reproduce: {path: text} of every Lua file that was read; may be NULL */
+	int seconds;                    /* of computing that the script may take to load; 0: 20 */
+	/* Called in a signal handler with a sentence and a newline, where the script hangs inside one call of a library function: what never returns
+	 * can only be ended with its process. NULL: it hangs. */
+	void (*stuck)(const char *sentence);
 } tl_script_options;
 /* Loads and runs a script; errors carry script line and nearest name. */
 tl_script *tl_script_load(const char *path, const tl_script_options *o, tl_error *e);

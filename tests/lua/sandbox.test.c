@@ -3,6 +3,7 @@
 #include "tap.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static tl_script *
@@ -124,6 +125,42 @@ limits(void)
 }
 
 static void
+tell_stuck(const char *sentence)
+{
+	_exit(write(2, "# ", 2) == 2 && write(2, sentence, strlen(sentence)) > 0 && strstr(sentence, "one call of a library function") ? 7 : 8);
+}
+
+/* How a process ends whose script may compute for a second. */
+static int
+ends(const char *body)
+{
+	char *text = tl_format(HEAD "%s" END, body);
+	tl_error e = { 0 };
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (tl_write_file("in/x.lua", text, strlen(text), &e) || tl_script_load("in/x.lua", &(tl_script_options){ .seconds = 1, .stuck = tell_stuck }, &e))
+			_exit(0);
+		_exit(strstr(e.text, "in/x.lua:2: the script did not end after 1 s of computing") ? 6 : 5);
+	}
+	waitpid(pid, &status, 0);
+	free(text);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* One instruction of Lua can compute for a long time; what is counted then are seconds. */
+static void
+seconds(void)
+{
+	ok(ends("while true do local s = ('x'):rep(1 << 24) .. 'y' end") == 6, "few instructions that take long: a sentence with the line");
+	ok(ends("while true do pcall(function() while true do local s = ('x'):rep(1 << 24) end end) end") == 6, "in pcall, too");
+	ok(ends("local s = ('a'):rep(3000)\nlocal found = s:find('a*a*a*a*a*a*b')") == 7, "one call that never returns: the caller is told");
+	ok(ends("coroutine.wrap(function() local s = ('a'):rep(3000)\nlocal n = s:gsub('a-a-a-a-a-b', '') end)()") == 7, "in a coroutine, too");
+	ok(ends("local s = ('a'):rep(3000)\nassert(not s:find('a*b'))") == 0, "a script that is quick enough goes on");
+}
+
+static void
 sameness(void)
 {
 	const char *text = HEAD "local s = ''\nfor k in pairs { a = 1, b = 2, c = 3, zebra = 4, [1] = 5, [2.5] = 6, d = 7 } do s = s .. k .. ' ' end\n"
@@ -195,6 +232,7 @@ main(void)
 	doors();
 	files();
 	limits();
+	seconds();
 	sameness();
 	sources();
 	trust();
