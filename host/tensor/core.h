@@ -31,7 +31,7 @@ void tl_ctx_begin(tl_ctx *ctx, uint64_t seed, int64_t step, bool training, bool 
 /* Counting: from now on no kernel runs; what they would have to do is added up, and the arena's peak is the memory that a step takes. Weights need no data. */
 typedef struct tl_operations {
 	double products;   /* multiplications and additions of matrix products, attention and convolutions */
-	double functions;  /* values of e^x or tanh */
+	double functions;  /* values of e^x and the like */
 	double bytes;      /* read and written by all other operations */
 } tl_operations;
 void tl_ctx_count(tl_ctx *ctx, bool on);

@@ -42,7 +42,7 @@ width(const tl_view *x)
 	return x->rank ? (double)x->dim[x->rank - 1] : 1;
 }
 
-/* Of the forward pass: multiplications and additions of products, and values of e^x or tanh. */
+/* Of the forward pass: multiplications and additions of products, and values of e^x and the like. */
 static tl_operations
 forward_of(const tl_op *op, const tl_op_call *c)
 {
@@ -63,9 +63,9 @@ forward_of(const tl_op *op, const tl_op_call *c)
 		n.products = 2 * (double)in[0].count * (double)in[1].dim[0];
 	else if (!strcmp(name, "attention"))
 		n.products = 4 * pairs(&in[1], &in[4]) * width(&in[0]);
-	if (!strcmp(name, "additive_scores"))
-		n.functions = out * width(&in[0]);
-	else if (!strcmp(name, "attention"))
+	else if (!strcmp(name, "additive_scores")) /* tanh from e^2x of both, made once: two sums of products and half a division for each */
+		n.products = 8 * out * width(&in[0]);
+	if (!strcmp(name, "attention"))
 		n.functions = pairs(&in[1], &in[4]) * c->arg[0];
 	else if (!strcmp(name, "linear_bce"))
 		n.functions = (double)in[0].dim[0] * (double)in[1].dim[0];
@@ -90,9 +90,9 @@ tl_count_op(tl_ctx *ctx, const tl_op *op, const tl_op_call *c, bool backward)
 		wanted += (double)c->in[i].count;
 		products += c->in[i].rank > 1;
 	}
-	if (backward) { /* a product's gradient by each factor costs as much as the product; attention has three factors for its two products */
-		n.products *= !strcmp(op->name, "attention") ? 2 : products;
-		n.functions = !strcmp(op->name, "additive_scores") ? n.functions : 0;
+	if (backward) { /* a product's gradient by each factor costs as much as the product; attention has three factors for its two products, additive_scores does twice the work */
+		n.products *= !strcmp(op->name, "attention") || !strcmp(op->name, "additive_scores") ? 2 : products;
+		n.functions = 0;
 		bytes += wanted;
 	}
 	ctx->operations.products += n.products;
