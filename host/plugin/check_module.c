@@ -72,7 +72,7 @@ tl_check_parameters(tl_check *c)
 			status = tl_check_fail(c, "the defaults are refused: %s", s.error.text);
 		else if (opened < 0)
 			status = -1;
-		else if (!opened && (tl_situation_forward(&s, 1, true, true, true) < 0 || !tl_model_total(s.model, 1, &total)))
+		else if (!opened && (tl_situation_forward(&s, 1, true, true, true) < 0 || !tl_model_total(s.model, 1, &total, NULL)))
 			status = tl_check_fail(c, "%s: a step fails: %s", tl_json_string(v, "say", ""), s.error.text);
 		else if (!opened && !isfinite(total))
 			status = tl_check_fail(c, "%s: the loss is %g", tl_json_string(v, "say", ""), total);
@@ -393,7 +393,7 @@ walk(tl_check *c, tl_situation *s)
 		double value;
 		if (tl_situation_forward(s, step, true, true, true) < 0)
 			return tl_check_fail(c, "%s", s->error.text);
-		total = tl_model_total(s->model, 1, &value);
+		total = tl_model_total(s->model, 1, &value, NULL);
 		if (!total || (tl_wants_gradient(total) && tl_backward(s->model->ctx, total) < 0) || tl_model_after_step(s->model) < 0)
 			return tl_check_fail(c, "%s", tl_ctx_error(s->model->ctx)->text);
 	}

@@ -343,6 +343,8 @@ tl_blend(tl_ctx *ctx, tl_tensor *to, const tl_tensor *from, double momentum)
 		return tl_fail(ctx, "tl_blend: wanted two real tensors of one size, got %lld and %lld numbers", (long long)tl_count(to), (long long)tl_count(from));
 	if (tl_ctx_counting(ctx))
 		return 0;
+	if (tl_ctx_device(ctx))
+		return tl_device_blend(ctx, to, from, momentum);
 	b.to = tl_data_mut(to);
 	b.from = tl_data(from);
 	b.n = tl_count(to);

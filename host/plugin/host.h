@@ -56,6 +56,7 @@ typedef struct tl_model_setup {
 	const json_t *modules;            /* array: {"kind": "label", "plugin": "corank", "name": "corank", "params": {...}, "where": "script.lua:12"} */
 	const char *script_dir;           /* relative `weights` folders are looked for in the working folder, then here */
 	tl_dtype compute;
+	tl_device *device;                /* NULL: the CPU; stays the caller's */
 	tl_pool *pool;
 	uint64_t seed;
 	int64_t n_labels;
@@ -94,7 +95,9 @@ typedef struct tl_outcome {
 	double total;                       /* weighted sum; NaN is reported by the caller with the part that was first not finite */
 	int n_parts;
 	const char *const *part;            /* "classifier", "guide.feature" */
-	const double *value;                /* unweighted */
+	const double *value;                /* unweighted; NULL where the device sends them to `into` */
+	const double *weight;               /* of each part in the total */
+	float *into;                        /* set by the caller: on a device the values go there (room for all parts, alloc_host'd), and the total is left to the caller. NULL: they are waited for */
 	tl_tensor *logits;                  /* [B, L]; NULL in training where only the loss was needed, and in evaluation where `best` is there */
 	tl_tensor *best;                    /* [2, B, keep] as linear_best gives them, or NULL */
 } tl_outcome;
@@ -102,6 +105,7 @@ typedef struct tl_outcome {
 void tl_model_keep(tl_model *m, int64_t keep);
 /* One pass. training: losses, tape, gradients added to the weights' buffers scaled by `scale` (1/accumulate). */
 int tl_model_step(tl_model *m, const tl_documents *batch, int64_t step, bool training, double scale, tl_outcome *out);
+int tl_model_loss_parts(const tl_model *m);             /* at most so many values come out of a step */
 int tl_model_after_step(tl_model *m);
 int tl_model_before_eval(tl_model *m);
 /* After a failure: the plugin whose function failed, "label/corank"; NULL: none. Lives as long as the model. */

@@ -459,8 +459,11 @@ tl_model_build(const tl_model_setup *setup, tl_injection *injection, tl_error *e
 	m->registry = setup->registry;
 	m->arena = tl_arena_new(1 << 16);
 	m->ctx = tl_ctx_new(setup->compute, setup->pool, m);
+	if (setup->device)
+		tl_ctx_on(m->ctx, setup->device);
 	tl_ctx_set_warn(m->ctx, warn_from_ctx);
 	m->weights = tl_weights_new(setup->compute);
+	tl_weights_on(m->weights, setup->device);
 	m->seed = setup->seed;
 	m->compute = setup->compute;
 	m->n_labels = setup->n_labels;
@@ -532,6 +535,7 @@ tl_model_free(tl_model *m)
 	free(m->slot);
 	free(m->part);
 	free(m->value);
+	free(m->part_weight);
 	free(m->label_token_offsets);
 	free(m->label_token_ids);
 	tl_arena_free(m->arena);

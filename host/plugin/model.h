@@ -148,7 +148,7 @@ struct tl_model {
 	int32_t *label_token_offsets, *label_token_ids;
 	int n_parts;
 	const char **part;
-	double *value;
+	double *value, *part_weight;
 };
 
 /* --- model.c ---------------------------------------------------------------------------------------------------------------------- */
@@ -186,8 +186,8 @@ int tl_freeze(tl_model *m, tl_model_instance *encoder, tl_error *e);
 typedef struct tl_pass { const tl_documents *documents; int64_t step; bool training, dropout, record; } tl_pass;
 /* Begins a step and runs every module; what is left to the caller is the total and its gradient. */
 int tl_model_forward(tl_model *m, const tl_pass *pass);
-/* The weighted sum of the losses so far times scale, as a tensor of the step, and on the host; fills m->part and m->value. */
-tl_tensor *tl_model_total(tl_model *m, double scale, double *host);
+/* The weighted sum of the losses so far times scale, as a tensor of the step, and on the host; fills m->part, m->part_weight and m->value. On a device `into` (may be NULL) gets the values instead. */
+tl_tensor *tl_model_total(tl_model *m, double scale, double *host, float *into);
 int tl_run_encoder(tl_model *m, tl_model_instance *encoder);
 tl_tensor *tl_injected_tensor(tl_model *m, tl_injected *x, bool gradient);
 tl_encoder_copy *tl_copy_encoder(tl_model *m);

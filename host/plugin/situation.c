@@ -535,7 +535,7 @@ tl_situation_objective(tl_situation *s, double *value)
 	tl_ctx *ctx = s->model->ctx;
 	tl_slot_value *slot[16];
 	int n = output_slots(s, slot);
-	tl_tensor *total = tl_model_total(s->model, 1, value);
+	tl_tensor *total = tl_model_total(s->model, 1, value, NULL);
 
 	for (int k = 0; k < n; k++) {
 		int lists = slot[k]->kind == TL_SLOT_LIST ? slot[k]->list.n : 1;
@@ -575,7 +575,8 @@ tl_situation_outputs(tl_situation *s, tl_written **out)
 			w->value = tl_alloc((size_t)(tl_count(x) + 1) * sizeof *w->value);
 			w->axis = tl_rank(x) < 2 ? 'L' : w->rows == s->n_documents ? 'B' : w->rows == s->model->T ? 'T' : 'L';
 			if (tl_dtype_of(x) == TL_I32) {
-				const int32_t *ints = tl_data(x);
+				int32_t *ints = tl_arena_alloc(tl_ctx_arena(s->model->ctx), (size_t)(tl_count(x) + 1) * sizeof *ints);
+				tl_get_ints(s->model->ctx, x, ints);
 				for (int64_t i = 0; i < tl_count(x); i++)
 					w->value[i] = ints[i];
 			} else {

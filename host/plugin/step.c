@@ -295,41 +295,45 @@ tl_add_loss(tl_ctx *ctx, const char *part, tl_tensor *scalar)
 	return tl_fail(ctx, "adds the loss \"%s\", which it does not declare%s%s%s", part, near ? "; did you mean " : ", or not with these parameters", near ? near : "", near ? "?" : "");
 }
 
-static double
-scalar_value(const tl_tensor *x)
+int
+tl_model_loss_parts(const tl_model *m)
 {
-	const void *data = tl_data(x);
+	int parts = 0;
 
-	return tl_dtype_of(x) == TL_F64 ? *(const double *)data : *(const float *)data;
+	for (int k = 0; k < m->n; k++)
+		parts += m->instance[k].n_losses;
+	return parts;
 }
 
 tl_tensor *
-tl_model_total(tl_model *m, double scale, double *host)
+tl_model_total(tl_model *m, double scale, double *host, float *into)
 {
-	tl_tensor **scalar = tl_scratch(m->ctx, 1024 * sizeof *scalar);
-	double *weight = tl_scratch(m->ctx, 1024 * sizeof *weight), sum = 0;
-	int n = 0, parts = 0;
+	int parts = tl_model_loss_parts(m), n = 0;
+	tl_tensor **scalar = tl_scratch(m->ctx, (size_t)(parts + 1) * sizeof *scalar);
+	double *weight = tl_scratch(m->ctx, (size_t)(parts + 1) * sizeof *weight);
 
-	m->n_parts = 0;
-	for (int k = 0; k < m->n; k++)
-		parts += m->instance[k].n_losses;
+	*host = 0;
 	m->part = tl_realloc(m->part, (size_t)(parts + 1) * sizeof *m->part);
 	m->value = tl_realloc(m->value, (size_t)(parts + 1) * sizeof *m->value);
+	m->part_weight = tl_realloc(m->part_weight, (size_t)(parts + 1) * sizeof *m->part_weight);
 	for (int k = 0; k < m->n; k++) {
 		for (int l = 0; l < m->instance[k].n_losses; l++) {
 			const tl_bound_loss *loss = &m->instance[k].loss[l];
-			if (!loss->scalar || n == 1024)
+			if (!loss->scalar)
 				continue;
 			scalar[n] = loss->scalar;
 			weight[n] = loss->weight * scale;
 			m->part[n] = loss->name;
-			m->value[n] = scalar_value(loss->scalar);
-			sum += loss->weight * m->value[n];
+			m->part_weight[n] = loss->weight;
+			if (!into && tl_get_reals(m->ctx, loss->scalar, &m->value[n]) < 0)
+				return NULL;
+			*host += into ? 0 : loss->weight * m->value[n];
 			n++;
 		}
 	}
 	m->n_parts = n;
-	*host = sum;
+	if (into && n && tl_fetch_scalars(m->ctx, n, scalar, into) < 0)
+		return NULL;
 	return tl_weighted_total(m->ctx, n, scalar, weight);
 }
 
@@ -338,6 +342,7 @@ tl_model_step(tl_model *m, const tl_documents *batch, int64_t step, bool trainin
 {
 	tl_pass pass = { batch, step, training, training, training };
 	tl_tensor *total;
+	float *into = training && tl_ctx_device(m->ctx) ? out->into : NULL;
 	int logits;
 
 	memset(out, 0, sizeof *out);
@@ -348,10 +353,12 @@ tl_model_step(tl_model *m, const tl_documents *batch, int64_t step, bool trainin
 	out->best = m->best;
 	if (!training)
 		return 0;
-	total = tl_model_total(m, scale, &out->total);
+	total = tl_model_total(m, scale, &out->total, into);
 	out->n_parts = m->n_parts;
 	out->part = m->part;
-	out->value = m->value;
+	out->value = into ? NULL : m->value;
+	out->weight = m->part_weight;
+	out->into = into;
 	if (!total)
 		return -1;
 	return tl_wants_gradient(total) ? tl_backward(m->ctx, total) : tl_status(m->ctx);

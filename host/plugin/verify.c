@@ -133,7 +133,9 @@ reals_of(struct verify *k, tl_tensor *x, int64_t *count)
 	*count = tl_count(x);
 	values = tl_arena_alloc(k->v.arena, (size_t)(*count + 1) * sizeof *values);
 	if (tl_dtype_of(x) == TL_I32) {
-		const int32_t *ints = tl_data(x);
+		int32_t *ints = tl_arena_alloc(k->v.arena, (size_t)(*count + 1) * sizeof *ints);
+		if (tl_get_ints(k->m->ctx, x, ints) < 0)
+			return NULL;
 		for (int64_t i = 0; i < *count; i++)
 			values[i] = ints[i];
 	} else if (tl_get_reals(k->m->ctx, x, values) < 0) {
@@ -408,7 +410,7 @@ compute(struct verify *k, tl_error *e)
 		if (tl_starts(x->name, "state.") && put_state(k, x, e) < 0)
 			return -1;
 	}
-	if (tl_model_forward(k->m, &pass) == 0 && (total = tl_model_total(k->m, 1, &k->total))) {
+	if (tl_model_forward(k->m, &pass) == 0 && (total = tl_model_total(k->m, 1, &k->total, NULL))) {
 		for (int i = 0; i < tl_st_count(k->v.file) && total; i++)
 			if (tl_starts(tl_st_at(k->v.file, i)->name, "seed."))
 				total = seeded(k, total, tl_st_at(k->v.file, i), e);

@@ -31,6 +31,8 @@ tl_grad_buffer(tl_ctx *ctx, tl_tensor *x, bool *fresh)
 	*fresh = !x->weight && !x->reached;
 	if (ctx->counting && x->weight)
 		return x; /* never looked into; a weight's gradient is no memory of the step */
+	if (x->weight && ctx->device)
+		return (char *)tl_weights_gradients_there(x->weight->owner) + (size_t)x->weight->offset * tl_dtype_bytes(x->view.dtype);
 	if (!x->grad)
 		x->grad = spare_take(ctx, TL_MAX((size_t)x->view.count * tl_dtype_bytes(x->view.dtype), (size_t)1), &x->grad_bytes);
 	return x->grad;
@@ -93,7 +95,7 @@ node_backward(tl_ctx *ctx, tl_node *node)
 	c.grad_fresh = fresh;
 	if (ctx->counting)
 		tl_count_op(ctx, node->op, &c, true);
-	else if (kernel->backward(&c) || tl_status(ctx))
+	else if (tl_op_call_run(ctx, kernel->backward, &c) || tl_status(ctx))
 		return tl_status(ctx) ? -1 : tl_fail(ctx, "%s: the backward function failed without saying why", node->op->name);
 	tl_step_back(ctx, before_scratch);
 	return tl_status(ctx);
@@ -119,7 +121,7 @@ walk(tl_ctx *ctx, tl_node *tape)
 static int
 seed(tl_ctx *ctx, tl_dtype dtype, void *g, bool fresh)
 {
-	void *one = fresh ? g : tl_scratch(ctx, sizeof(double));
+	void *one = fresh ? g : tl_step_alloc(ctx, sizeof(double));
 
 	if (!one || tl_step_fill(ctx, dtype, one, 1, 1))
 		return -1;
@@ -168,7 +170,7 @@ tl_gradient(tl_ctx *ctx, const tl_tensor *x)
 		return NULL;
 	g = tl_arena_zalloc(ctx->arena, sizeof *g);
 	g->view = x->view;
-	g->view.data = root->grad;
+	g->view.data = root->weight && ctx->device ? (char *)tl_weights_gradients_there(root->weight->owner) + (size_t)root->weight->offset * tl_dtype_bytes(root->view.dtype) : root->grad;
 	g->serial = ++ctx->serial;
 	return g;
 }
@@ -216,6 +218,30 @@ total_backward(tl_op_call *c)
 		else
 			*(float *)c->grad_in[i] += (float)(c->arg[i] * *(const float *)c->grad_out);
 	return 0;
+}
+
+/* Scalars side by side, for the host to fetch in one copy; on a device only. */
+static int
+pack_shape(tl_op_call *c)
+{
+	int64_t n = c->n_in;
+
+	return tl_view_set(c->ctx, "pack", &c->out, c->ctx->compute, 1, &n);
+}
+
+static tl_op pack_op = { .size = sizeof(tl_op), .flags = TL_OP_NO_GRAD, .name = "pack", .signature = "parts:reals", .shape = pack_shape };
+
+int
+tl_fetch_scalars(tl_ctx *ctx, int n, tl_tensor *const *part, float *into)
+{
+	const tl_device_kernels *k;
+	tl_tensor *all;
+
+	if (!pack_op.cuda.forward && (k = tl_device_kernels_of("pack")))
+		pack_op.cuda = k->f32;
+	if (!(all = tl_op_run(ctx, &pack_op, part, n, NULL, 0)))
+		return -1;
+	return ctx->device->fetch(ctx->device, into, all->view.data, (size_t)n * sizeof *into) ? tl_fail(ctx, "losses: %s", ctx->device->error) : 0;
 }
 
 static tl_op total_op = { .size = sizeof(tl_op), .name = "total", .signature = "parts:reals", .shape = total_shape,

@@ -252,5 +252,5 @@ tl_scratch(tl_ctx *ctx, size_t bytes)
 		tl_fail(ctx, "%.1f GB of scratch memory were asked for; that cannot be meant", (double)bytes * 1e-9);
 		return NULL;
 	}
-	return tl_step_alloc(ctx, bytes);
+	return ctx->in_kernel ? tl_step_alloc(ctx, bytes) : tl_arena_alloc(ctx->arena, bytes ? bytes : 1);
 }

@@ -58,9 +58,14 @@ void tl_keep_gradient(tl_tensor *x);
 /* A tensor of this step that wants a gradient, with given values (slots of reference vectors, gradient checks). */
 tl_tensor *tl_variable(tl_ctx *ctx, int rank, const int64_t *dims, const double *host);
 /* Scalar loss assembled by the host: sum of weight_i * scalar_i (n = 0: a zero). */
+/* On a device: n scalars into alloc_host'd memory, where they are once an event after it is reached. */
+int tl_fetch_scalars(tl_ctx *ctx, int n, tl_tensor *const *part, float *into);
 tl_tensor *tl_weighted_total(tl_ctx *ctx, int n, tl_tensor *const *scalar, const double *weight);
-const void *tl_data(const tl_tensor *x);        /* host memory of a CPU tensor; for the host's hot paths (scores to the store) */
+/* Host memory of a tensor of the CPU or of a weight; for the host's hot paths. Tensors of a step on a device are read by tl_get_reals. */
+const void *tl_data(const tl_tensor *x);
 void *tl_data_mut(tl_tensor *x);
+/* to = momentum to + (1 - momentum) from, two real tensors of one size, on a device. */
+int tl_device_blend(tl_ctx *ctx, tl_tensor *to, const tl_tensor *from, double momentum);
 
 /* The rows of ops.def in their order, as descriptors for tl_apply. */
 int64_t tl_op_count(void);
@@ -76,6 +81,7 @@ typedef struct tl_weight_info {
 	double lr_scale;         /* on train.lr (instance's lr, layer decay) ... */
 	double lr;               /* ... or the instance's own lr; < 0: none */
 	double weight_decay;     /* < 0: train's */
+	tl_weights *owner;
 } tl_weight_info;
 tl_weights *tl_weights_new(tl_dtype dtype);
 /* Declares one weight; tensors are usable (data pointers set) after tl_weights_finish. Returns its index, -1 on a duplicate name. */
@@ -84,8 +90,15 @@ int tl_weights_finish(tl_weights *w, tl_error *e);
 int tl_weights_count(const tl_weights *w);
 tl_weight_info *tl_weights_at(tl_weights *w, int i);
 int tl_weights_find(const tl_weights *w, const char *name); /* -1: none */
-void *tl_weights_values(tl_weights *w);          /* contiguous, tl_weights_size elements of the dtype */
-void *tl_weights_gradients(tl_weights *w);
+/* Values and gradients then lie on the device too; before tl_weights_finish. Host and device are held in step: values that the host asks for
+ * are fetched where the device has changed them, and what the host may have changed is sent before an op reads it. */
+void tl_weights_on(tl_weights *w, tl_device *d);
+tl_device *tl_weights_device(const tl_weights *w); /* NULL: the CPU */
+void *tl_weights_values(tl_weights *w);          /* the host's: contiguous, tl_weights_size elements of the dtype; may be written until the next op */
+void *tl_weights_gradients(tl_weights *w);       /* the host's; on a device a copy, to be read at once */
+/* The device's own, current; NULL after an error (sentence in the device). changed: the caller's work will change the values there. */
+void *tl_weights_there(tl_weights *w, bool changed);
+void *tl_weights_gradients_there(tl_weights *w);
 int64_t tl_weights_size(const tl_weights *w);
 tl_dtype tl_weights_dtype(const tl_weights *w);
 void tl_weights_zero_gradients(tl_weights *w, tl_pool *pool);

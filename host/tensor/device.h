@@ -18,8 +18,12 @@ extern "C" {
 
 enum { TL_DEVICE_ALIGN = 256 }; /* bytes: every tensor of a device begins at a multiple of it */
 
-/* One tensor's or tile's share of an optimizer step; the same numbers as on the CPU (host/train/update.h). */
-typedef struct tl_device_update { double clip, decay, l2, beta1, beta2, eps, size, correction; } tl_device_update;
+/* The optimizer's part of the weights, as on the CPU (host/train): tiles of at most TL_DEVICE_TILE numbers, each of one weight. */
+enum { TL_DEVICE_TILE = 16384 };
+typedef struct tl_device_tile { int64_t from; int32_t n, weight; } tl_device_tile;
+typedef struct tl_device_rate { double rate, decay, l2; } tl_device_rate;
+typedef struct tl_device_step { double clip /* 0: none */, factor, beta1, beta2, eps, bias1, correction; } tl_device_step; /* SGD: beta1 is the momentum, bias1 = 1 */
+typedef struct tl_device_optimizer tl_device_optimizer;
 
 typedef struct tl_device tl_device;
 struct tl_device {
@@ -52,6 +56,15 @@ struct tl_device {
 	/* p[i] += x[i] (add) or p[i] = value, of a dtype */
 	int (*add)(tl_device *d, tl_dtype dtype, void *p, const void *x, int64_t n);
 	int (*fill)(tl_device *d, tl_dtype dtype, void *p, int64_t n, double value);
+	int (*blend)(tl_device *d, float *to, const float *from, int64_t n, double momentum); /* to = momentum to + (1 - momentum) from */
+	tl_device_optimizer *(*optimizer)(tl_device *d, int64_t n, const tl_device_tile *tile, int weights);
+	void (*optimizer_free)(tl_device *d, tl_device_optimizer *o);
+	/* What differs between weights: rate (lr times its scales), decoupled decay, l2. */
+	int (*optimizer_rates)(tl_device *d, tl_device_optimizer *o, const tl_device_rate *rate, int weights);
+	/* Clips by the global norm, updates, zeroes the gradients; with a norm that is not finite nothing changes, now and in all steps after.
+	 * v NULL: SGD. `report` (alloc_host'd) gets the norm. */
+	int (*optimizer_step)(tl_device *d, tl_device_optimizer *o, const tl_device_step *s, float *w, float *g, float *m, float *v, double *report);
+	int (*optimizer_sums)(tl_device *d, tl_device_optimizer *o, double *sum);    /* of squares, tile by tile; waits */
 	void (*close)(tl_device *d);
 	void *inside;
 };

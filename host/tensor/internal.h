@@ -63,6 +63,7 @@ struct tl_ctx {
 	tl_space *space;
 	struct staging staging[3];
 	int turn;
+	bool in_kernel;            /* scratch memory is the device's */
 	int32_t *flag;             /* on the device: see tl_device_flag */
 	struct free_block *spare;  /* gradient buffers that were used up, to be used again */
 };
@@ -83,6 +84,10 @@ tl_dtype_bytes(tl_dtype d)
 	return d == TL_F64 ? 8 : d == TL_BF16 ? 2 : 4;
 }
 
+/* The tensor as ops of this context see it: a weight of a device has its address there. */
+tl_view tl_view_here(tl_ctx *ctx, const tl_tensor *x);
+/* The host's values of a weight, current. */
+const void *tl_weight_read(const tl_weight_info *info);
 /* A tensor of this step with uninitialised values; NULL after an error (too large). */
 tl_tensor *tl_tensor_new(tl_ctx *ctx, tl_dtype dtype, int rank, const int64_t *dims);
 int tl_view_set(tl_ctx *ctx, const char *who, tl_view *v, tl_dtype dtype, int rank, const int64_t *dims);
@@ -94,6 +99,7 @@ int tl_signature_inputs(const char *signature, tl_input_kind *kind, int most);
 int tl_segment_backward(tl_ctx *ctx, tl_node *node);
 /* The call that forward and backward of a node have in common. */
 int tl_op_call_fill(tl_ctx *ctx, tl_op_call *c, const tl_op *op, tl_tensor *const *in, int n_in, const double *arg, int n_arg);
+int tl_op_call_run(tl_ctx *ctx, int (*fn)(tl_op_call *c), tl_op_call *c);
 const tl_kernel *tl_op_kernel(tl_ctx *ctx, const tl_op *op);
 /* In place of a kernel, where the context counts. */
 void tl_count_op(tl_ctx *ctx, const tl_op *op, const tl_op_call *c, bool backward);

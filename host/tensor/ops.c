@@ -52,10 +52,21 @@ tl_op_call_fill(tl_ctx *ctx, tl_op_call *c, const tl_op *op, tl_tensor *const *i
 
 	*c = (tl_op_call){ .ctx = ctx, .n_in = n_in, .in = views, .n_arg = n_arg, .arg = arg, .step = (uint64_t)ctx->step, .training = ctx->training };
 	for (int i = 0; i < n_in; i++)
-		views[i] = in[i] ? in[i]->view : (tl_view){ 0 };
+		views[i] = in[i] ? tl_view_here(ctx, in[i]) : (tl_view){ 0 };
 	ctx->running = op;
 	ctx->inputs = in;
 	return 0;
+}
+
+int
+tl_op_call_run(tl_ctx *ctx, int (*fn)(tl_op_call *c), tl_op_call *c)
+{
+	int status;
+
+	ctx->in_kernel = true;
+	status = fn(c);
+	ctx->in_kernel = false;
+	return status;
 }
 
 /* Inputs against the signature: 0, -1 after a sentence. */
@@ -129,7 +140,7 @@ view_of(tl_ctx *ctx, tl_tensor *x, const tl_view *shape, bool gradient)
 		return NULL;
 	}
 	y->view = *shape;
-	y->view.data = x->view.data;
+	y->view.data = tl_view_here(ctx, x).data;
 	y->serial = ++ctx->serial;
 	y->root = gradient ? tl_root(x) : NULL;
 	y->host = x->host;
@@ -172,7 +183,7 @@ tl_op_run(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in, const do
 		before_scratch = tl_step_here(ctx);
 	if (ctx->counting) {
 		tl_count_op(ctx, op, &c, false);
-	} else if (kernel->forward(&c) || tl_status(ctx)) {
+	} else if (tl_op_call_run(ctx, kernel->forward, &c) || tl_status(ctx)) {
 		if (!tl_status(ctx))
 			tl_fail(ctx, "%s: the forward function failed without saying why", op->name);
 		return NULL;

@@ -92,12 +92,14 @@ tl_wants_gradient(const tl_tensor *x)
 const void *
 tl_data(const tl_tensor *x)
 {
-	return x ? x->view.data : NULL;
+	return !x ? NULL : x->weight ? tl_weight_read(x->weight) : x->view.data;
 }
 
 void *
 tl_data_mut(tl_tensor *x)
 {
+	if (x && x->weight)
+		tl_weights_values(x->weight->owner);
 	return x ? x->view.data : NULL;
 }
 
@@ -176,7 +178,7 @@ tl_detach(tl_ctx *ctx, tl_tensor *x)
 	if (!x || tl_status(ctx))
 		return NULL;
 	y = tl_arena_zalloc(ctx->arena, sizeof *y);
-	y->view = x->view;
+	y->view = tl_view_here(ctx, x);
 	y->host = x->host;
 	y->serial = ++ctx->serial;
 	return y;
@@ -226,8 +228,8 @@ tl_get_reals(tl_ctx *ctx, const tl_tensor *x, double *host)
 	if (x->view.dtype != TL_F32)
 		return tl_fail(ctx, "tl_get_reals: the tensor holds integers; tl_get_ints reads them");
 	mark = tl_arena_here(ctx->arena);
-	f = x->view.data;
-	if (ctx->device) {
+	f = x->weight ? tl_data(x) : x->view.data;
+	if (ctx->device && !x->weight) {
 		float *got = tl_arena_alloc(ctx->arena, (size_t)x->view.count * sizeof *got + 1);
 		status = tl_step_get(ctx, got, f, (size_t)x->view.count * sizeof *got);
 		f = got;
@@ -243,6 +245,8 @@ tl_set_reals(tl_tensor *x, const double *host)
 {
 	if (!x || x->view.dtype == TL_I32)
 		return -1;
+	if (x->weight)
+		tl_weights_values(x->weight->owner);
 	for (int64_t i = 0; i < x->view.count; i++)
 		if (x->view.dtype == TL_F64)
 			((double *)x->view.data)[i] = host[i];

@@ -15,6 +15,9 @@ struct tl_weights {
 	tl_weight_info **info;
 	int64_t n, capacity, size;
 	void *values, *gradients;
+	tl_device *device;
+	void *values_there, *gradients_there;
+	bool host_old, device_old;  /* which side's values the other has overtaken */
 };
 
 tl_weights *
@@ -58,6 +61,7 @@ tl_weights_add(tl_weights *w, const char *name, int rank, const int64_t *dims, b
 	if (rank)
 		memcpy(info->tensor->view.dim, dims, (size_t)rank * sizeof *dims);
 	info->tensor->weight = info;
+	info->owner = w;
 	w->info = tl_grow(w->info, w->n, &w->capacity, sizeof *w->info);
 	w->info[w->n] = info;
 	w->size += (count + ALIGN - 1) / ALIGN * ALIGN;
@@ -81,6 +85,12 @@ tl_weights_finish(tl_weights *w, tl_error *e)
 	memset(w->values, 0, bytes);
 	if (trained)
 		memset(w->gradients, 0, bytes);
+	if (w->device) {
+		tl_device *d = w->device;
+		if (!(w->values_there = d->alloc(d, bytes)) || (trained && (!(w->gradients_there = d->alloc(d, bytes)) || d->zero(d, w->gradients_there, bytes))))
+			return tl_error_set(e, TL_ENVIRONMENT, "the weights: %s", d->error);
+		w->device_old = true;
+	}
 	for (int64_t i = 0; i < w->n; i++) {
 		tl_weight_info *info = w->info[i];
 		info->tensor->view.data = (char *)w->values + (size_t)info->offset * item;
@@ -101,16 +111,102 @@ tl_weights_at(tl_weights *w, int i)
 	return w->info[i];
 }
 
+/* --- two sides: the host's memory and a device's --- */
+
+static size_t
+value_bytes(const tl_weights *w)
+{
+	return (size_t)w->size * tl_dtype_bytes(w->dtype);
+}
+
+void
+tl_weights_on(tl_weights *w, tl_device *d)
+{
+	w->device = d;
+}
+
+tl_device *
+tl_weights_device(const tl_weights *w)
+{
+	return w->device;
+}
+
+/* The host's values as they are now; without them training is lost, so an error of the device stays in its error. */
+static void
+pull(tl_weights *w)
+{
+	if (w->host_old && !w->device->download(w->device, w->values, w->values_there, value_bytes(w)))
+		w->host_old = false;
+}
+
+void *
+tl_weights_there(tl_weights *w, bool changed)
+{
+	if (w->device_old) {
+		/* the host may write its values again at once, so this copy is waited for */
+		if (w->device->upload(w->device, w->values_there, w->values, value_bytes(w)) || w->device->wait(w->device))
+			return NULL;
+		w->device_old = false;
+	}
+	w->host_old |= changed;
+	return w->values_there;
+}
+
+void *
+tl_weights_gradients_there(tl_weights *w)
+{
+	return w->gradients_there;
+}
+
 void *
 tl_weights_values(tl_weights *w)
 {
+	pull(w);
+	w->device_old = w->device != NULL;
 	return w->values;
+}
+
+const void *
+tl_weight_read(const tl_weight_info *info)
+{
+	pull(info->owner);
+	return info->tensor->view.data;
 }
 
 void *
 tl_weights_gradients(tl_weights *w)
 {
+	if (w->device && w->gradients_there)
+		w->device->download(w->device, w->gradients, w->gradients_there, value_bytes(w));
 	return w->gradients;
+}
+
+tl_view
+tl_view_here(tl_ctx *ctx, const tl_tensor *x)
+{
+	tl_view v = x->view;
+	char *there;
+
+	if (!ctx->device || !x->weight)
+		return v;
+	if (!(there = tl_weights_there(x->weight->owner, false))) {
+		tl_fail(ctx, "the weights could not be copied to the device: %s", ctx->device->error);
+		return v;
+	}
+	v.data = there + (size_t)x->weight->offset * tl_dtype_bytes(v.dtype);
+	return v;
+}
+
+int
+tl_device_blend(tl_ctx *ctx, tl_tensor *to, const tl_tensor *from, double momentum)
+{
+	tl_view a = tl_view_here(ctx, to), b = tl_view_here(ctx, from);
+
+	if (tl_status(ctx))
+		return -1;
+	if (to->weight)
+		to->weight->owner->host_old = true;
+	return ctx->device->blend(ctx->device, a.data, b.data, a.count, momentum) ? tl_fail(ctx, "tl_blend: %s", ctx->device->error) : 0;
 }
 
 int64_t
@@ -142,7 +238,9 @@ tl_weights_zero_gradients(tl_weights *w, tl_pool *pool)
 {
 	struct zero_job j = { w->gradients, (size_t)w->size * tl_dtype_bytes(w->dtype) };
 
-	if (j.p)
+	if (w->device && w->gradients_there)
+		w->device->zero(w->device, w->gradients_there, j.bytes);
+	else if (j.p)
 		tl_pool_run(pool, (int64_t)((j.bytes + ZERO_TILE - 1) / ZERO_TILE), zero_tile, &j);
 }
 
@@ -151,6 +249,8 @@ tl_weights_hash(const tl_weights *w, char hex[65])
 {
 	tl_sha *s = tl_sha_new();
 
+	if (w->n)
+		tl_weight_read(w->info[0]);
 	for (int64_t i = 0; i < w->n; i++) {
 		const tl_weight_info *info = w->info[i];
 		const tl_view *v = &info->tensor->view;
@@ -167,6 +267,9 @@ tl_weights_clone(const tl_weights *w, const char *prefix)
 {
 	tl_weights *copy = tl_weights_new(w->dtype);
 
+	copy->device = w->device;
+	if (w->n)
+		tl_weight_read(w->info[0]);
 	for (int64_t i = 0; i < w->n; i++)
 		if (!prefix || tl_starts(w->info[i]->name, prefix))
 			tl_weights_add(copy, w->info[i]->name, w->info[i]->tensor->view.rank, w->info[i]->tensor->view.dim, false, NULL);
@@ -186,6 +289,10 @@ tl_weights_free(tl_weights *w)
 {
 	if (!w)
 		return;
+	if (w->values_there)
+		w->device->release(w->device, w->values_there);
+	if (w->gradients_there)
+		w->device->release(w->device, w->gradients_there);
 	free(w->values);
 	free(w->gradients);
 	free(w->info);

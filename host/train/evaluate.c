@@ -90,16 +90,24 @@ not_finite(const float *row, int64_t n)
 static const float *
 rows_of(tl_evaluator *ev, const tl_tensor *logits)
 {
+	tl_ctx *ctx = tl_model_ctx(ev->model);
 	int64_t n = tl_count(logits);
+	double *values;
+	tl_arena_mark mark;
 
-	if (tl_dtype_of(logits) == TL_F32)
+	if (tl_dtype_of(logits) == TL_F32 && !tl_ctx_device(ctx))
 		return tl_data(logits);
 	if (ev->c_row < n || !ev->row) {
 		ev->c_row = n;
 		ev->row = tl_realloc(ev->row, (size_t)(n + 1) * sizeof *ev->row);
 	}
+	mark = tl_arena_here(tl_ctx_arena(ctx));
+	values = tl_arena_alloc(tl_ctx_arena(ctx), (size_t)(n + 1) * sizeof *values);
+	if (tl_get_reals(ctx, logits, values) < 0)
+		return NULL;
 	for (int64_t i = 0; i < n; i++)
-		ev->row[i] = (float)((const double *)tl_data(logits))[i];
+		ev->row[i] = (float)values[i];
+	tl_arena_back(tl_ctx_arena(ctx), mark);
 	return ev->row;
 }
 
@@ -113,7 +121,8 @@ take(tl_evaluator *ev, const tl_outcome *o, const int32_t *document, int64_t n, 
 
 	if (!scores || tl_count(scores) != (o->best ? 2 : 1) * n * columns)
 		return tl_no_logits(e);
-	row = rows_of(ev, scores);
+	if (!(row = rows_of(ev, scores)))
+		return tl_model_error(ev->model, e);
 	if ((bad = not_finite(row, n * columns)) >= 0)
 		return tl_error_set(e, TL_FAILED, "%s: the logit of label %lld of document %s is %f; the weights have left the finite numbers, so lower lr or clip",
 		                    what, (long long)(o->best ? row[n * columns + bad] : bad % columns), id ? id[document[bad / columns]] : "?", (double)row[bad]);

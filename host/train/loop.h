@@ -61,14 +61,19 @@ void tl_packer_free(tl_packer *p);
 /* --- optimizer -------------------------------------------------------------------------------------------------------------- */
 typedef struct tl_optimizer tl_optimizer;
 tl_optimizer *tl_optimizer_new(tl_weights *w, const tl_plan *p, tl_pool *pool);
+/* Where the weights lie on a device: the moments too, and steps are made there. */
+int tl_optimizer_on(tl_optimizer *o, tl_error *e);
 /* Sets lr_scale of every weight of an encoder instance: layer_decay^(K - block), embeddings lowest. */
 void tl_layer_decay(tl_weights *w, const char *encoder, double decay);
 /* Clips by the global norm (returned in *norm), updates the weights, zeroes the gradients. A gradient that is not finite changes nothing:
  * -1, and *norm is not finite. */
 int tl_optimizer_step(tl_optimizer *o, double lr_factor, double *norm);
+/* On a device: enqueues the step; *norm (alloc_host'd) holds the norm once an event after it is reached. Where it is not finite nothing
+ * changes, in this step and all after it. -1: the device refuses, its error says why. */
+int tl_optimizer_step_there(tl_optimizer *o, double lr_factor, double *norm);
 int64_t tl_optimizer_steps(const tl_optimizer *o);
 /* The last trainable weight whose gradient is not finite: the one nearest to the loss. NULL: all are finite. */
-const char *tl_optimizer_bad(const tl_optimizer *o);
+const char *tl_optimizer_bad(tl_optimizer *o);
 /* Moments, for checkpoints: tl_weights_size elements each; NULL where the optimizer has none. */
 void *tl_optimizer_moment(tl_optimizer *o, int which);
 void tl_optimizer_set_steps(tl_optimizer *o, int64_t steps);

@@ -188,12 +188,31 @@ tl_model_trains(tl_model *m, tl_error *e)
 	return losses ? 0 : tl_error_set(e, TL_USAGE, "no module of the model has a loss, so nothing would be trained; add a classifier");
 }
 
+/* The device that was asked for, and whether it can compute what was asked for. Modules that fit by themselves compute on the CPU. */
+static int
+open_device(tl_run *run)
+{
+	const char *device = run->o->device ? run->o->device : "cpu", *precision = tl_json_string(run->train, "precision", "f32");
+	bool cpu = !strcmp(device, "cpu") || tl_modules_fit(run->modules, run->registry);
+
+	if (cpu ? strcmp(precision, "f32") && strcmp(precision, "f64") : !strcmp(precision, "f64"))
+		return tl_error_set(run->e, TL_USAGE, "train.precision %s on the device %s: %s", precision, cpu ? "cpu" : device, cpu ? "the CPU computes in f32 or f64" : "a GPU computes in f32 or tf32");
+	if (cpu)
+		return 0;
+	if (!(run->device = tl_device_open(device, run->e)))
+		return -1;
+	run->device->tf32 = !strcmp(precision, "tf32");
+	return 0;
+}
+
 static int
 open_model(tl_run *run)
 {
 	run->pool = tl_pool_new((int)TL_MAX(run->o->threads, 1));
+	if (open_device(run) < 0)
+		return -1;
 	run->m = tl_model_new(&(tl_model_setup){
-		.registry = run->registry, .modules = run->modules, .script_dir = run->o->script_dir, .compute = run->plan.compute, .recompute = run->plan.recompute, .pool = run->pool, .seed = run->seed,
+		.registry = run->registry, .modules = run->modules, .script_dir = run->o->script_dir, .compute = run->plan.compute, .device = run->device, .recompute = run->plan.recompute, .pool = run->pool, .seed = run->seed,
 		.n_labels = run->d->n_labels, .statistics = &run->d->statistics, .dataset = run->d, .tokenizer = run->tokenizer, .warn = model_warns, .warn_arg = run,
 	}, run->e);
 	if (!run->m)
@@ -230,8 +249,8 @@ count_steps(tl_run *run)
 }
 
 /* The sentence for a loss that is not finite: the first part that is not. */
-static int
-loss_failed(tl_run *run, const tl_outcome *out)
+int
+tl_run_loss_failed(tl_run *run, const tl_outcome *out, int64_t epoch, int64_t step)
 {
 	const char *part = "total";
 	double value = out->total;
@@ -243,8 +262,34 @@ loss_failed(tl_run *run, const tl_outcome *out)
 			break;
 		}
 	tl_plugin_of(run->modules, part, run->summary->plugin_at_fault);
-	return tl_error_set(run->e, TL_FAILED, "epoch %lld, step %lld: the loss of %s%s%s%s is %s; lower lr, or clip", (long long)run->p.epoch, (long long)run->p.step + 1, part,
+	return tl_error_set(run->e, TL_FAILED, "epoch %lld, step %lld: the loss of %s%s%s%s is %s; lower lr, or clip", (long long)epoch, (long long)step, part,
 	                    run->summary->plugin_at_fault[0] ? " (" : "", run->summary->plugin_at_fault, run->summary->plugin_at_fault[0] ? ")" : "", isnan(value) ? "NaN" : "infinite");
+}
+
+int
+tl_run_gradient_failed(tl_run *run, int64_t epoch, int64_t step)
+{
+	const char *bad = tl_optimizer_bad(run->opt);
+
+	tl_plugin_of(run->modules, bad, run->summary->plugin_at_fault);
+	return tl_error_set(run->e, TL_FAILED, "epoch %lld, step %lld: the gradient of %s (%s) is not finite while the loss is %g; lower lr, or clip", (long long)epoch, (long long)step,
+	                    bad ? bad : "the weights", run->summary->plugin_at_fault, run->total);
+}
+
+void
+tl_run_add_losses(tl_run *run, const tl_outcome *out, double share, bool first)
+{
+	if (out->n_parts > run->c_parts) {
+		run->c_parts = out->n_parts;
+		run->part = tl_realloc(run->part, (size_t)run->c_parts * sizeof *run->part);
+		run->part_value = tl_realloc(run->part_value, (size_t)run->c_parts * sizeof *run->part_value);
+	}
+	for (int i = 0; i < out->n_parts; i++) {
+		run->part[i] = out->part[i];
+		run->part_value[i] = (first ? 0 : run->part_value[i]) + share * out->value[i];
+	}
+	run->n_parts = out->n_parts;
+	run->total += share * out->total;
 }
 
 /* Forward and backward of the batches [from, to): gradients are those of the mean over the group's documents. */
@@ -254,37 +299,31 @@ run_group(tl_run *run, int64_t from, int64_t to)
 	const int64_t *start = run->batches.start;
 	double documents = (double)(start[to] - start[from]);
 
-	run->total = 0;
+	if (!run->late)
+		run->total = 0;
 	for (int64_t b = from; b < to; b++) {
 		double share = to - from == 1 ? 1 : (double)(start[b + 1] - start[b]) / documents;
 		const tl_documents *batch = tl_pack(&run->packer, &run->feed[TL_TRAIN], run->batches.order + start[b], start[b + 1] - start[b], true);
-		tl_outcome out = { 0 };
+		tl_outcome out = { .into = tl_late_room(run) };
 
 		if (tl_model_step(run->m, batch, run->p.micro, true, share, &out) < 0) {
 			tl_run_blame(run);
 			return tl_error_who(run->e, "epoch %lld, step %lld", (long long)run->p.epoch, (long long)run->p.step + 1);
 		}
-		if (!isfinite(out.total))
-			return loss_failed(run, &out);
-		if (out.n_parts > run->c_parts) {
-			run->c_parts = out.n_parts;
-			run->part = tl_realloc(run->part, (size_t)run->c_parts * sizeof *run->part);
-			run->part_value = tl_realloc(run->part_value, (size_t)run->c_parts * sizeof *run->part_value);
-		}
-		for (int i = 0; i < out.n_parts; i++) {
-			run->part[i] = out.part[i];
-			run->part_value[i] = (b == from ? 0 : run->part_value[i]) + share * out.value[i];
-		}
-		run->n_parts = out.n_parts;
-		run->total += share * out.total;
+		if (run->late)
+			tl_late_batch(run, &out, share);
+		else if (!isfinite(out.total))
+			return tl_run_loss_failed(run, &out, run->p.epoch, run->p.step + 1);
+		else
+			tl_run_add_losses(run, &out, share, b == from);
 		run->p.micro++;
 		run->p.tokens += batch->offsets ? batch->offsets[batch->n] : 0;
 	}
 	return 0;
 }
 
-static int
-record_step(tl_run *run, double factor, double norm)
+int
+tl_run_record_step(tl_run *run, int64_t step, double factor, double norm)
 {
 	int (*curve)(void *, int64_t, const char *, double) = run->rec->curve;
 	void *arg = run->rec->arg;
@@ -293,29 +332,29 @@ record_step(tl_run *run, double factor, double norm)
 
 	if (!curve)
 		return 0;
-	bad = curve(arg, run->p.step, "loss.total", run->total);
+	bad = curve(arg, step, "loss.total", run->total);
 	for (int i = 0; i < run->n_parts && !bad; i++) {
 		snprintf(name, sizeof name, "loss.%s", run->part[i]);
-		bad = curve(arg, run->p.step, name, run->part_value[i]);
+		bad = curve(arg, step, name, run->part_value[i]);
 	}
-	if (bad || curve(arg, run->p.step, "lr", run->plan.lr * factor) < 0 || curve(arg, run->p.step, "grad_norm", norm) < 0)
-		return tl_error_set(run->e, TL_ENVIRONMENT, "the curves of step %lld could not be recorded", (long long)run->p.step);
+	if (bad || curve(arg, step, "lr", run->plan.lr * factor) < 0 || curve(arg, step, "grad_norm", norm) < 0)
+		return tl_error_set(run->e, TL_ENVIRONMENT, "the curves of step %lld could not be recorded", (long long)step);
 	return 0;
 }
 
 static int
 optimizer_step(tl_run *run)
 {
-	double factor = tl_schedule_factor(run->plan.schedule, run->plan.warmup, run->p.step, run->steps), norm, began = tl_seconds();
+	double factor = tl_schedule_factor(run->plan.schedule, run->plan.warmup, run->p.step, run->steps), norm = 0, began = tl_seconds();
 	int64_t to = group_end(run);
 
 	if (run_group(run, run->p.batch, to) < 0)
 		return -1;
-	if (tl_optimizer_step(run->opt, factor, &norm) < 0) {
-		const char *bad = tl_optimizer_bad(run->opt);
-		tl_plugin_of(run->modules, bad, run->summary->plugin_at_fault);
-		return tl_error_set(run->e, TL_FAILED, "epoch %lld, step %lld: the gradient of %s (%s) is not finite while the loss is %g; lower lr, or clip", (long long)run->p.epoch,
-		                    (long long)run->p.step + 1, bad ? bad : "the weights", run->summary->plugin_at_fault, run->total);
+	if (run->late) {
+		if (tl_late_step(run, factor) < 0)
+			return -1;
+	} else if (tl_optimizer_step(run->opt, factor, &norm) < 0) {
+		return tl_run_gradient_failed(run, run->p.epoch, run->p.step + 1);
 	}
 	run->p.batch = to;
 	run->p.step++;
@@ -324,7 +363,7 @@ optimizer_step(tl_run *run)
 		return tl_error_who(run->e, "after step %lld", (long long)run->p.step);
 	}
 	run->p.step_seconds += tl_seconds() - began;
-	if (record_step(run, factor, norm) < 0)
+	if (!run->late && tl_run_record_step(run, run->p.step, factor, norm) < 0)
 		return -1;
 	return tl_run_beat(run, false);
 }
@@ -368,10 +407,12 @@ train_epochs(tl_run *run)
 		tl_batches_shuffled(&run->batches, f->n, offsets, run->seed, run->p.epoch, run->plan.batch, run->plan.batch_tokens);
 		while (run->p.batch < run->batches.n) {
 			if (tl_run_interrupted(run))
-				return stop_here(run);
+				return tl_late_drain(run) < 0 ? -1 : stop_here(run);
 			if (optimizer_step(run) < 0)
 				return -1;
 		}
+		if (tl_late_drain(run) < 0)
+			return -1;
 		if ((status = tl_run_epoch_end(run)))
 			return status == TL_INTERRUPTED ? stop_here(run) : status;
 		if (!run->p.finished && run->p.epoch < run->plan.epochs && tl_seconds() - run->last_checkpoint > TL_MAX(60, 50 * run->checkpoint_seconds)) {
@@ -422,6 +463,8 @@ train(tl_run *run)
 	json_t *module;
 
 	run->opt = tl_optimizer_new(run->w, &run->plan, run->pool);
+	if (tl_optimizer_on(run->opt, run->e) < 0 || tl_late_open(run) < 0)
+		return -1;
 	json_array_foreach((json_t *)run->modules, i, module) {
 		tl_module_words words;
 		tl_module_read(module, &words);
@@ -453,8 +496,10 @@ close_run(tl_run *run)
 	tl_packer_free(&run->packer);
 	tl_split_scores_free(&run->valid);
 	tl_split_scores_free(&run->best_valid);
+	tl_late_close(run);
 	tl_optimizer_free(run->opt);
 	tl_model_free(run->m);
+	tl_device_close(run->device);
 	tl_pool_free(run->pool);
 	for (int s = 0; s < TL_SPLITS; s++) {
 		tl_tokens_close(&run->tokens[s]);
@@ -498,8 +543,6 @@ tl_run_train(const json_t *config, tl_registry *r, const tl_run_options *o, cons
 	int status = -1;
 
 	memset(summary, 0, sizeof *summary);
-	if (o->device && strcmp(o->device, "cpu"))
-		return tl_error_set(e, TL_ENVIRONMENT, "device %s: this build trains on the CPU only; use --device cpu", o->device);
 	if (!json_is_array(run.modules) || !json_array_size(run.modules))
 		return tl_error_set(e, TL_USAGE, "the configuration has no model");
 	if (open_data(&run) < 0)

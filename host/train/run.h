@@ -3,6 +3,7 @@
 #define HOST_TRAIN_RUN_H
 
 #include "loop.h"
+#include "tensor/device.h"
 
 typedef struct tl_run {
 	const json_t *config, *modules;
@@ -38,6 +39,8 @@ typedef struct tl_run {
 	int n_parts, c_parts;
 	const char **part;                   /* of this step; names live as long as the model */
 	double *part_value, total;
+	tl_device *device;                   /* NULL: the CPU */
+	struct tl_late *late;                /* what the device still owes: late.c */
 	char *key;                           /* of checkpoints */
 	void *best;                          /* weights of the best epoch, where they are not the present ones */
 	tl_text best_state;
@@ -64,5 +67,25 @@ int tl_run_finish(tl_run *run);
 int tl_run_features(tl_run *run);
 /* fit/score modules: everything at once. */
 int tl_run_fit(tl_run *run);
+
+
+/* --- run.c, for late.c --- */
+/* The sentences for a loss and a gradient that are not finite; `step` counts from 1. Both return -1. */
+int tl_run_loss_failed(tl_run *run, const tl_outcome *out, int64_t epoch, int64_t step);
+int tl_run_gradient_failed(tl_run *run, int64_t epoch, int64_t step);
+/* Adds a batch's losses, `share` of the step's, to those of the step; first: it is the first batch. */
+void tl_run_add_losses(tl_run *run, const tl_outcome *out, double share, bool first);
+int tl_run_record_step(tl_run *run, int64_t step, double factor, double norm);
+
+/* --- late.c: on a device a step's losses and norm are looked at some steps later, so that nothing waits --- */
+int tl_late_open(tl_run *run);
+/* Where the losses of the step's next batch go; NULL after an error. */
+float *tl_late_room(tl_run *run);
+/* The batch just enqueued: its parts, and its share of the step. */
+void tl_late_batch(tl_run *run, const tl_outcome *out, double share);
+/* The end of a step: the update is enqueued; the oldest step is looked at where enough are under way. */
+int tl_late_step(tl_run *run, double factor);
+int tl_late_drain(tl_run *run);              /* all of them */
+void tl_late_close(tl_run *run);
 
 #endif

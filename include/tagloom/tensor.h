@@ -138,7 +138,7 @@ TL_API tl_tensor *tl_apply(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, i
 TL_API void tl_parallel(tl_ctx *ctx, int64_t n, void (*fn)(void *arg, int64_t i), void *arg);
 /* For kernels: scratch memory of the step, 64-byte aligned, uninitialised; NULL after recording an error. Not from inside tl_parallel. */
 TL_API void *tl_scratch(tl_ctx *ctx, size_t bytes);
-/* For CUDA kernels, whose views hold device pointers and whose scratch is device memory: the cudaStream_t to work on (kernels never wait) ... */
+/* For CUDA kernels, whose views hold device pointers and to whom tl_scratch gives device memory: the cudaStream_t to work on (kernels never wait) ... */
 TL_API void *tl_device_stream(tl_ctx *ctx);
 /* ... a copy of host bytes in scratch memory of the device, there for all work enqueued after; the bytes may be changed at once ... */
 TL_API void *tl_upload(tl_ctx *ctx, const void *host, size_t bytes);

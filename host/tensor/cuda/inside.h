@@ -19,6 +19,7 @@ tl_blocks_for(int64_t n)
 {
 	return tl_grid_some((n + TL_THREADS - 1) / TL_THREADS);
 }
+void tl_optimizer_functions(tl_device *d);
 int tl_products_open(tl_device *d);
 void tl_products_close(tl_device *d);
 

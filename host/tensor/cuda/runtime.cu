@@ -145,6 +145,13 @@ fill_kernel(int64_t n, T *p, float value)
 		tl_set(p, i, value);
 }
 
+__global__ void
+blend_kernel(int64_t n, float *to, const float *from, float momentum, float rest)
+{
+	for (int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; i < n; i += (int64_t)gridDim.x * blockDim.x)
+		to[i] = momentum * to[i] + rest * from[i];
+}
+
 static int
 add(tl_device *d, tl_dtype dtype, void *p, const void *x, int64_t n)
 {
@@ -164,6 +171,13 @@ fill(tl_device *d, tl_dtype dtype, void *p, int64_t n, double value)
 		TL_LAUNCH_ON(d, fill_kernel<tl_bf16>, tl_blocks_for(n), dim3(TL_THREADS), 0, n, (tl_bf16 *)p, (float)value);
 	else
 		TL_LAUNCH_ON(d, fill_kernel<float>, tl_blocks_for(n), dim3(TL_THREADS), 0, n, (float *)p, (float)value);
+	return told(d, "the device refused a launch", cudaGetLastError());
+}
+
+static int
+blend(tl_device *d, float *to, const float *from, int64_t n, double momentum)
+{
+	TL_LAUNCH_ON(d, blend_kernel, tl_blocks_for(n), dim3(TL_THREADS), 0, n, to, from, (float)momentum, (float)(1 - momentum));
 	return told(d, "the device refused a launch", cudaGetLastError());
 }
 
@@ -241,6 +255,8 @@ tl_cuda_open(int index, uint32_t size, tl_device **out, char *error, size_t room
 	d->await = await;
 	d->add = add;
 	d->fill = fill;
+	d->blend = blend;
+	tl_optimizer_functions(d);
 	d->close = close_device;
 	if (start(d)) {
 		snprintf(error, room, "%s", d->error);
