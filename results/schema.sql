@@ -1,4 +1,4 @@
--- schema.sql - a results database, version 2. Created, with the views of views/, in one exclusive transaction.
+-- schema.sql - a results database, version 3. Created, with the views of views/, in one exclusive transaction.
 -- Every number that a run produced, and everything that is needed to say where it came from. docs/database.md explains each table.
 -- Times are UTC texts such as 2026-01-31T12:00:00.000Z. Metric values are fractions. BLOBs are little-endian.
 
@@ -38,7 +38,9 @@ CREATE TABLE dataset (
 	train_documents INTEGER,  -- documents that the label statistics count (pseudo-documents left out)
 	propensity_a REAL,
 	propensity_b REAL,
-	cooccurrence BLOB         -- training label pairs (i < j): int32 i, j, count; metrics against the training split need them
+	cooccurrence BLOB,        -- training label pairs (i < j): int32 i, j, count; metrics against the training split need them
+	valid_sha256 TEXT,        -- labels and the split's documents: datasets of one name that agree in it are measured on the same,
+	test_sha256 TEXT          -- however many documents they train on, and stand in one table
 );
 CREATE INDEX dataset_sha256 ON dataset (sha256);
 
@@ -220,4 +222,4 @@ CREATE TABLE reported (
 );
 CREATE INDEX reported_table ON reported (paper, tbl);
 
-INSERT INTO meta (key, value) VALUES ('schema_version', '2');
+INSERT INTO meta (key, value) VALUES ('schema_version', '3');

@@ -86,20 +86,43 @@ tl_git_state(const char *folder, char **commit, char **diff)
 	*diff = capture(changes, 1 << 20, 10);
 }
 
+/* What is measured on a split: its documents, and the labels that they may have. NULL where there is none. */
+static char *
+measured_on(const tl_dataset *d, int split)
+{
+	const tl_split *x = &d->split[split];
+	char *hex = tl_alloc(65);
+	tl_sha *h;
+
+	if (!x->present || !x->n) {
+		free(hex);
+		return NULL;
+	}
+	h = tl_sha_new();
+	tl_sha_add(h, x->sha256, 64);
+	for (int64_t i = 0; i < d->n_labels; i++)
+		tl_sha_add(h, d->label_key[i], strlen(d->label_key[i]) + 1);
+	tl_sha_end(h, hex);
+	return hex;
+}
+
 /* --- rows ------------------------------------------------------------------------------------------------------------------------ */
 static int64_t
 register_dataset(tl_store *s, const tl_dataset *d, tl_error *e)
 {
 	const tl_split *train = &d->split[TL_TRAIN];
 	json_t *labels = json_array(), *row;
+	char *valid = measured_on(d, TL_VALID), *test = measured_on(d, TL_TEST);
 	int64_t id;
 
 	for (int64_t i = 0; i < d->n_labels; i++)
 		json_array_append_new(labels, json_pack("{s:s, s:s?, s:s?, s:I}", "key", d->label_key[i], "name", d->label_name[i], "description", d->label_description[i], "train_count",
 		                                        (json_int_t)(d->statistics.count ? d->statistics.count[i] : 0)));
-	row = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:o}", "name", d->name, "path", d->path, "sha256", d->sha256, "n_train", (json_int_t)train->n, "n_valid",
+	row = json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:I, s:I, s:I, s:I, s:f, s:o}", "name", d->name, "path", d->path, "sha256", d->sha256, "valid_sha256", valid, "test_sha256", test, "n_train", (json_int_t)train->n, "n_valid",
 	                (json_int_t)d->split[TL_VALID].n, "n_test", (json_int_t)d->split[TL_TEST].n, "n_labels", (json_int_t)d->n_labels, "labels_per_doc",
 	                train->n ? (double)train->label_offsets[train->n] / (double)train->n : 0., "labels", labels);
+	free(valid);
+	free(test);
 	if (!row)
 		return tl_error_set(e, TL_ENVIRONMENT, "dataset %s: a name is not UTF-8", d->path);
 	id = tl_store_dataset(s, row, e);

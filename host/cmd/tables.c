@@ -105,11 +105,15 @@ copy(tl_rows *r, int column)
 	return tl_rows_null(r, column) ? NULL : tl_strdup(tl_rows_text(r, column));
 }
 
+/* The first dataset with the same name and the same documents to be measured on: arms that train on fewer documents belong to it, too. */
+#define MEASURED_ON(split) "coalesce((SELECT min(y.id) FROM dataset y WHERE y.name = d.name AND CASE " split " WHEN 'test' THEN y.test_sha256 = d.test_sha256 WHEN 'valid' THEN " \
+	"y.valid_sha256 = d.valid_sha256 END), r.dataset_id, 0)"
+
 static int
 read_rows(struct loading *l, const char *experiment, tl_error *e)
 {
 	static const char sql[] =
-		"SELECT a.id, a.name, a.is_baseline, coalesce(a.config_sha256, a.id), r.id, coalesce(r.dataset_id, 0), d.name, coalesce(r.seed, 0), r.seedless, r.status, r.error, r.plugin_at_fault, "
+		"SELECT a.id, a.name, a.is_baseline, coalesce(a.config_sha256, a.id), r.id, " MEASURED_ON("?4") ", d.name, coalesce(r.seed, 0), r.seedless, r.status, r.error, r.plugin_at_fault, "
 		"coalesce(r.best_epoch, -1) FROM experiment x CROSS JOIN arm a ON a.experiment_id = x.id LEFT JOIN arm_run ar ON ar.arm_id = a.id LEFT JOIN run r ON r.id = ar.run_id "
 		"LEFT JOIN dataset d ON d.id = r.dataset_id WHERE x.name = ?1 AND x.script_sha256 IS (SELECT script_sha256 FROM experiment WHERE id = ?2) AND (?3 = 0 OR x.id = ?3) ORDER BY a.id, r.id";
 	bool numeric = *experiment && !experiment[strspn(experiment, "0123456789")];
@@ -123,7 +127,7 @@ read_rows(struct loading *l, const char *experiment, tl_error *e)
 		return e->status ? -1 : unknown_experiment(l->s, experiment, e);
 	l->t->experiment_id = id;
 	l->t->experiment = tl_store_text(l->s, e, "SELECT name FROM experiment WHERE id = ?1", "i", id);
-	r = tl_store_query(l->s, e, sql, "sii", l->t->experiment, id, only);
+	r = tl_store_query(l->s, e, sql, "siis", l->t->experiment, id, only, l->t->split);
 	if (!r)
 		return -1;
 	while ((got = tl_rows_next(r, e)) == 1) {
@@ -554,8 +558,8 @@ static int
 add_side_run(struct loading *l, int side, const char *name, int64_t run, tl_error *e)
 {
 	tl_rows *r = tl_store_query(l->s, e,
-	                            "SELECT coalesce(r.dataset_id, 0), d.name, coalesce(r.seed, 0), r.seedless, r.status, r.error, r.plugin_at_fault, coalesce(r.best_epoch, -1) FROM run r "
-	                            "LEFT JOIN dataset d ON d.id = r.dataset_id WHERE r.id = ?1", "i", run);
+	                            "SELECT " MEASURED_ON("?2") ", d.name, coalesce(r.seed, 0), r.seedless, r.status, r.error, r.plugin_at_fault, coalesce(r.best_epoch, -1) FROM run r "
+	                            "LEFT JOIN dataset d ON d.id = r.dataset_id WHERE r.id = ?1", "is", run, l->t->split);
 	int got = r ? tl_rows_next(r, e) : -1;
 
 	if (got == 1) {

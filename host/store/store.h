@@ -52,7 +52,7 @@ typedef struct tl_experiment_row { const char *name, *script, *script_text, *scr
 /* The same name, script text, arguments and build give the same row again. */
 int64_t tl_store_experiment(tl_store *s, const tl_experiment_row *x, tl_error *e);
 int tl_store_source(tl_store *s, int64_t experiment, const char *path, const char *text, tl_error *e);
-/* name, path, sha256, n_train, n_valid, n_test, n_labels, labels_per_doc, tokens_per_doc, labels: [{key, name, description, train_count}]. The same name and
+/* name, path, sha256, valid_sha256, test_sha256, n_train, n_valid, n_test, n_labels, labels_per_doc, tokens_per_doc, labels: [{key, name, description, train_count}]. The same name and
  * sha256 give the same row. */
 int64_t tl_store_dataset(tl_store *s, const json_t *description, tl_error *e);
 /* What metrics need to know of the training split: without it rescore and paired tests can do group, propensity and train metrics only from counts. Call it

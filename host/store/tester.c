@@ -21,6 +21,7 @@ struct side {
 	int n_metrics;
 	struct side_metric *metric;
 	char documents[65];       /* hash of ids and gold labels, in order */
+	char training[65];        /* hash of the label statistics */
 	int64_t n;
 	tl_stored_statistics statistics; /* the evaluator looks at them */
 	char *why;
@@ -178,6 +179,19 @@ hash_documents(const tl_stored_scores *x, char hex[65])
 	tl_sha_end(h, hex);
 }
 
+/* What metrics may know of the training split: propensities, and which labels are frequent. */
+static void
+hash_training(const tl_stored_statistics *x, char hex[65])
+{
+	char *numbers = tl_format("%lld %.17g %.17g", (long long)x->st->n_documents, x->propensity_a, x->propensity_b);
+	tl_sha *h = tl_sha_new();
+
+	tl_sha_add(h, numbers, strlen(numbers) + 1);
+	tl_sha_add(h, x->st->count, (size_t)x->st->n_labels * sizeof *x->st->count);
+	tl_sha_end(h, hex);
+	free(numbers);
+}
+
 /* Adds one run to the side. 0, or -1 after an error that makes the whole side useless (in x->why). */
 static int
 add_scores(tl_tester *t, struct side *x, int64_t run, bool first)
@@ -209,6 +223,8 @@ add_scores(tl_tester *t, struct side *x, int64_t run, bool first)
 		x->why = tl_strdup(here.text);
 	else if (!x->why && !x->statistics.st)
 		x->why = tl_strdup("no stored label statistics");
+	if (!x->why)
+		hash_training(&x->statistics, x->training);
 	for (int m = 0; m < x->n_metrics && !x->why; m++)
 		add_run(&x->metric[m], &test.scores, valid.scores.n ? &valid.scores : NULL, &x->statistics);
 	tl_stored_scores_free(&test);
@@ -378,8 +394,11 @@ test_sides(const struct side *a, const struct side *b, int n, const bool *wanted
 	for (int m = 0; m < n; m++) {
 		const struct side_metric *x = &a->metric[m], *y = &b->metric[m];
 		const char *why = x->why ? x->why : y->why;
+		bool trained = x->request.metric && (x->request.metric->takes_propensity || x->request.metric->takes_train || *x->request.group);
 		if (!wanted[m])
 			continue;
+		if (!why && trained && strcmp(a->training, b->training))
+			why = "the arms were trained on different documents, which decide this metric";
 		if (why || x->rows.width != y->rows.width) {
 			out[m].why = tl_strdup(why ? why : "its form depends on the arm");
 			continue;

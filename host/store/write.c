@@ -56,17 +56,21 @@ insert_labels(tl_store *s, int64_t dataset, const json_t *labels, tl_error *e)
 int64_t
 tl_store_dataset(tl_store *s, const json_t *d, tl_error *e)
 {
-	const char *name = tl_json_string(d, "name", "dataset"), *sha = tl_json_string(d, "sha256", NULL);
+	const char *name = tl_json_string(d, "name", "dataset"), *sha = tl_json_string(d, "sha256", NULL), *valid = tl_json_string(d, "valid_sha256", NULL),
+	           *test = tl_json_string(d, "test_sha256", NULL);
 	tl_error here = { 0 };
 	int64_t id = -1;
 	bool own;
 
 	if (tl_store_enter(s, &own, &here) == 0) {
 		id = sha ? tl_store_int(s, &here, 0, "SELECT max(id) FROM dataset WHERE name = ?1 AND sha256 = ?2", "ss", name, sha) : 0;
+		if (!here.status && id && (valid || test))
+			tl_store_run(s, &here, "UPDATE dataset SET valid_sha256 = ?2, test_sha256 = ?3 WHERE id = ?1 AND valid_sha256 IS NULL AND test_sha256 IS NULL", "iss", id, valid, test);
 		if (!here.status && !id) {
-			tl_store_run(s, &here, "INSERT INTO dataset (name, path, sha256, n_train, n_valid, n_test, n_labels, labels_per_doc, tokens_per_doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-			             json_object_get(d, "tokens_per_doc") ? "sssiiiidd" : "sssiiiidn", name, tl_json_string(d, "path", NULL), sha, tl_json_int(d, "n_train", 0), tl_json_int(d, "n_valid", 0),
-			             tl_json_int(d, "n_test", 0), tl_json_int(d, "n_labels", 0), tl_json_number(d, "labels_per_doc", 0), tl_json_number(d, "tokens_per_doc", 0));
+			tl_store_run(s, &here, "INSERT INTO dataset (name, path, sha256, n_train, n_valid, n_test, n_labels, labels_per_doc, tokens_per_doc, valid_sha256, test_sha256) "
+			             "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+			             "sssiiiiddss", name, tl_json_string(d, "path", NULL), sha, tl_json_int(d, "n_train", 0), tl_json_int(d, "n_valid", 0),
+			             tl_json_int(d, "n_test", 0), tl_json_int(d, "n_labels", 0), tl_json_number(d, "labels_per_doc", 0), tl_json_number(d, "tokens_per_doc", NAN), valid, test);
 			id = tl_store_last_id(s);
 			if (!here.status)
 				insert_labels(s, id, json_object_get(d, "labels"), &here);

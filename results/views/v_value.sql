@@ -1,6 +1,8 @@
 -- v_value: one row per arm, run and metric at the run's best epoch. Of several done runs of an arm with one seed (a plugin was built anew, say) the newest counts.
+-- measured_on stands for the labels and the split's documents: arms that train on fewer documents of a dataset agree in it.
 CREATE VIEW v_value AS
-SELECT e.id AS experiment_id, e.name AS experiment, a.id AS arm_id, a.name AS arm, a.is_baseline, d.id AS dataset_id, d.name AS dataset, r.id AS run_id, r.seed, r.seedless, s.split,
+SELECT e.id AS experiment_id, e.name AS experiment, a.id AS arm_id, a.name AS arm, a.is_baseline, d.id AS dataset_id, d.name AS dataset,
+	coalesce(CASE s.split WHEN 'test' THEN d.test_sha256 WHEN 'valid' THEN d.valid_sha256 END, d.sha256, d.id) AS measured_on, r.id AS run_id, r.seed, r.seedless, s.split,
 	m.id AS metric_id, m.name AS metric, m.signature, m.higher_is_better, x.grp, x.value, x.n_docs
 FROM arm_run ar
 	JOIN run r ON r.id = ar.run_id AND r.status = 'done'

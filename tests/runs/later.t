@@ -45,6 +45,18 @@ done
 sed 's/\["wide"\] = { bow = { dim = 12 } }/["short"] = { data = { max_length = 4 } }/' few.lua >short.lua
 tagloom run short.lua --db f.db >out 2>err
 is "$? $(DB=f.db sql "SELECT (SELECT count(*) FROM run) || ' ' || (SELECT count(*) FROM dataset) || ' ' || (SELECT count(*) FROM v_compare WHERE pairs = 2 AND split = 'test')")" "0 4 1 1" "arms with another max_length are other runs on the same dataset"
+sed 's/\["wide"\] = { bow = { dim = 12 } }/["half"] = { data = { limit = 30 } }/; s/"p@1"/"p@1", "psp@1"/' few.lua >half.lua
+tagloom run half.lua --db h.db >out 2>err
+is "$? $(DB=h.db sql "SELECT group_concat(n_train, ' ') || ' ' || (SELECT count(*) FROM v_compare WHERE pairs = 2 AND split = 'test' AND metric = 'p@1') FROM dataset")" "0 60 30 1" "an arm with fewer training documents is compared, too"
+out=$(tagloom table --db h.db --format csv)
+is "$(echo "$out" | cut -d, -f2,4 | sed 1d | sort -u | grep -c '^data,')" 2 "in one table: both arms on one dataset"
+has "$(echo "$out" | grep ',half,full,p@1')" ",2," "with its difference to the baseline"
+is "$(echo "$out" | grep ',half,full,p@1' | cut -d, -f19 | grep -c .)" 1 "and a test"
+has "$(echo "$out" | grep ',half,full,psp@1')" "the arms were trained on different documents, which decide this metric" "but not of what depends on the training documents"
+sed 's/alpha/omega/' data/test.jsonl >changed && mv data/test.jsonl kept && mv changed data/test.jsonl
+tagloom run half.lua --db h.db >out 2>err
+mv kept data/test.jsonl
+is "$(tagloom table --db h.db --format csv --no-tests | cut -d, -f2 | sed 1d | sort -u | grep -c .)" 2 "other test documents make another table"
 printf 'local tl = require "tagloom"\nreturn tl.experiment { name = "s", data = tl.dataset { path = "data" }, model = { tl.encoder.bow {}, tl.label.classifier {} }, train = { select = "nothing@3" } }\n' >select.lua
 tagloom run select.lua --db g.db >out 2>err
 is "$? $([ -e g.db ]; echo $?)" "2 1" "train.select that is no metric: status 2, nothing is started"
