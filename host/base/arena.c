@@ -3,8 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGN = 64 };
+enum { ALIGN = 64, HUGE_PAGE = 1 << 21 };
 
 struct block {
 	struct block *next;
@@ -22,10 +23,14 @@ block_new(size_t size)
 {
 	struct block *b = tl_alloc(sizeof *b);
 
-	size = (size + ALIGN - 1) / ALIGN * ALIGN;
-	b->data = aligned_alloc(ALIGN, size);
+	size_t align = size < 2 * (size_t)HUGE_PAGE ? ALIGN : HUGE_PAGE;
+
+	size = (size + align - 1) / align * align;
+	b->data = aligned_alloc(align, size);
 	if (!b->data)
 		b->data = tl_alloc(SIZE_MAX); /* reports and ends */
+	if (align == HUGE_PAGE) /* fewer page faults and misses of the address cache; where the system declines, nothing is lost */
+		madvise(b->data, size, MADV_HUGEPAGE);
 	b->size = size;
 	return b;
 }

@@ -1,6 +1,6 @@
 /*
- * gemm.c - matrix products: cut into tiles by shape alone, one thread per tile. float: oneDNN where the build has it, else the
- * blocked product of gemm_own.h; double: always the latter.
+ * gemm.c - matrix products. Large ones: the blocked product of gemm_own.h over the pool. float products that are small, and such that
+ * run within one thread: oneDNN where the build has it.
  */
 #include "gemm.h"
 
@@ -15,32 +15,43 @@
 #include <oneapi/dnnl/dnnl_version.h>
 #endif
 
+enum { FEW_ROWS = 48, WIDE_TILE = 384 };
+
 /* --- packing buffers, one per thread --- */
 
 struct memory { void *p; size_t bytes; };
 static pthread_key_t memory_key;
 static pthread_once_t memory_once = PTHREAD_ONCE_INIT;
-static _Thread_local struct memory memory;
+static _Thread_local struct memory memory[TL_GEMM_BUFFERS];
+
+static void
+memory_free(void *all)
+{
+	for (struct memory *m = all; m < (struct memory *)all + TL_GEMM_BUFFERS; m++)
+		free(m->p);
+}
 
 static void
 memory_key_new(void)
 {
-	pthread_key_create(&memory_key, free);
+	pthread_key_create(&memory_key, memory_free);
 }
 
 void *
-tl_gemm_memory(size_t bytes)
+tl_gemm_memory(int which, size_t bytes)
 {
-	if (memory.bytes < bytes) {
+	struct memory *m = &memory[which];
+
+	if (m->bytes < bytes) {
 		pthread_once(&memory_once, memory_key_new);
-		free(memory.p);
-		memory.bytes = (bytes + 4095) / 4096 * 4096;
-		memory.p = aligned_alloc(64, memory.bytes);
-		if (!memory.p)
-			memory.p = tl_alloc(SIZE_MAX); /* reports and ends */
-		pthread_setspecific(memory_key, memory.p);
+		free(m->p);
+		m->bytes = (bytes + 4095) / 4096 * 4096;
+		m->p = aligned_alloc(64, m->bytes);
+		if (!m->p)
+			m->p = tl_alloc(SIZE_MAX); /* reports and ends */
+		pthread_setspecific(memory_key, memory);
 	}
-	return memory.p;
+	return m->p;
 }
 
 /* --- one tile --- */
@@ -74,66 +85,68 @@ dnnl_tile(int ta, int tb, int64_t m, int64_t n, int64_t k, float alpha, const fl
 }
 #endif
 
-#define TINY(T) \
-	if (m <= 0 || n <= 0) \
-		return; \
-	if (k <= 0 || alpha == 0) { \
-		for (int64_t i = 0; i < m; i++) \
-			for (int64_t j = 0; j < n && beta != 1; j++) \
-				c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j]; \
-		return; \
-	}
+/* --- the choices --- */
 
-void
-tl_gemm1_f32(int ta, int tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
+#if defined(__x86_64__)
+#define OWN_OF(suffix, level) ((level) == TL_ISA_AVX512 ? tl_own_##suffix##_avx512 : (level) == TL_ISA_AVX2 ? tl_own_##suffix##_avx2 : tl_own_##suffix##_plain)
+#else
+#define OWN_OF(suffix, level) ((void)(level), tl_own_##suffix##_plain)
+#endif
+#define PRODUCT(name, T) void name(int ta, int tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b, int64_t ldb, T beta, T *c, int64_t ldc)
+#define POOLED(name, T) \
+	void name(tl_pool *pool, int ta, int tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b, int64_t ldb, T beta, T *c, int64_t ldc)
+
+PRODUCT(tl_gemm1_f32, float)
 {
-	TINY(float)
 #ifdef TL_HAVE_DNNL
-	if (dnnl_tile(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc))
+	if (m > 0 && n > 0 && k > 0 && alpha != 0 && dnnl_tile(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc))
 		return;
 #endif
-	switch (tl_isa_level()) {
-#if defined(__x86_64__)
-	case TL_ISA_AVX512: tl_own_f32_avx512(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc); return;
-	case TL_ISA_AVX2: tl_own_f32_avx2(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc); return;
-#endif
-	default: tl_own_f32_plain(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-	}
+	OWN_OF(f32, tl_isa_level())(NULL, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL, NULL);
 }
 
-void
-tl_gemm1_f64(int ta, int tb, int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda, const double *b, int64_t ldb, double beta, double *c, int64_t ldc)
+PRODUCT(tl_gemm1_f64, double)
 {
-	TINY(double)
-	switch (tl_isa_level()) {
-#if defined(__x86_64__)
-	case TL_ISA_AVX512: tl_own_f64_avx512(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc); return;
-	case TL_ISA_AVX2: tl_own_f64_avx2(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc); return;
-#endif
-	default: tl_own_f64_plain(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-	}
+	OWN_OF(f64, tl_isa_level())(NULL, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL, NULL);
 }
 
-/* --- tiles over the pool --- */
+struct wide { int ta, tb; int64_t m, n, k; float alpha; const float *a; int64_t lda; const float *b; int64_t ldb; float beta; float *c; int64_t ldc; tl_gemm_after *after; void *arg; };
 
-enum { TILE_M = 256, TILE_N = 384 };
+static void
+wide_tile(void *arg, int64_t t)
+{
+	const struct wide *w = arg;
+	int64_t j = t * WIDE_TILE, n = TL_MIN(WIDE_TILE, w->n - j);
 
-#define TILED(suffix, T) \
-	struct job_##suffix { int ta, tb; int64_t m, n, k, columns; T alpha; const T *a; int64_t lda; const T *b; int64_t ldb; T beta; T *c; int64_t ldc; }; \
-	static void tile_##suffix(void *arg, int64_t t) \
-	{ \
-		const struct job_##suffix *j = arg; \
-		int64_t i0 = t / j->columns * TILE_M, j0 = t % j->columns * TILE_N; \
-		tl_gemm1_##suffix(j->ta, j->tb, TL_MIN(TILE_M, j->m - i0), TL_MIN(TILE_N, j->n - j0), j->k, j->alpha, j->ta ? j->a + i0 : j->a + i0 * j->lda, j->lda, \
-		                  j->tb ? j->b + j0 * j->ldb : j->b + j0, j->ldb, j->beta, j->c + i0 * j->ldc + j0, j->ldc); \
-	} \
-	void tl_gemm_##suffix(tl_pool *p, int ta, int tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b, int64_t ldb, T beta, T *c, int64_t ldc) \
-	{ \
-		struct job_##suffix j = { ta, tb, m, n, k, (n + TILE_N - 1) / TILE_N, alpha, a, lda, b, ldb, beta, c, ldc }; \
-		tl_pool_run(p, (m + TILE_M - 1) / TILE_M * j.columns, tile_##suffix, &j); \
-	}
-TILED(f32, float)
-TILED(f64, double)
+	tl_gemm1_f32(w->ta, w->tb, w->m, n, w->k, w->alpha, w->a, w->lda, w->tb ? w->b + j * w->ldb : w->b + j, w->ldb, w->beta, w->c + j, w->ldc);
+	if (w->after)
+		w->after(w->arg, 0, j, w->m, n);
+}
+
+TL_OWN(tl_gemm_after_f32, float)
+{
+	struct wide w = { ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, after, arg };
+
+	if (m < FEW_ROWS) /* packing the right factor would cost more than it gives */
+		tl_pool_run(pool, (n + WIDE_TILE - 1) / WIDE_TILE, wide_tile, &w);
+	else
+		OWN_OF(f32, tl_isa_level())(pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, after, arg);
+}
+
+TL_OWN(tl_gemm_after_f64, double)
+{
+	OWN_OF(f64, tl_isa_level())(pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, after, arg);
+}
+
+POOLED(tl_gemm_f32, float)
+{
+	tl_gemm_after_f32(pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL, NULL);
+}
+
+POOLED(tl_gemm_f64, double)
+{
+	tl_gemm_after_f64(pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL, NULL);
+}
 
 const char *
 tl_gemm_library(void)

@@ -10,5 +10,7 @@
 #define SET1(x) _mm512_set1_ps(x)
 #define FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define MR 12
+#define KC 384
+#define STRIPS_FIRST 0
 #define OWN tl_own_f32_avx512
 #include "gemm_own.h"

@@ -10,5 +10,7 @@
 #define SET1(x) _mm256_set1_pd(x)
 #define FMA(a, b, c) _mm256_fmadd_pd(a, b, c)
 #define MR 6
+#define KC 256
+#define STRIPS_FIRST 1
 #define OWN tl_own_f64_avx2
 #include "gemm_own.h"

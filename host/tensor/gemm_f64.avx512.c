@@ -10,5 +10,7 @@
 #define SET1(x) _mm512_set1_pd(x)
 #define FMA(a, b, c) _mm512_fmadd_pd(a, b, c)
 #define MR 12
+#define KC 384
+#define STRIPS_FIRST 0
 #define OWN tl_own_f64_avx512
 #include "gemm_own.h"

@@ -9,5 +9,7 @@ typedef REAL vec __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alia
 #define SET1(x) ((vec){ 0 } + (x))
 #define FMA(a, b, c) ((a) * (b) + (c))
 #define MR 6
+#define KC 256
+#define STRIPS_FIRST 1
 #define OWN tl_own_f64_plain
 #include "gemm_own.h"

@@ -1,9 +1,14 @@
 /*
  * gemm_own.h - the blocked matrix product, written once and compiled for each instruction set and type. Before including:
- *   REAL, VEC, LANES, ZERO(), LOAD(p), STORE(p, v), SET1(x), FMA(a, b, c) = a b + c, MR rows of C per kernel, OWN the function's name.
+ *   REAL, VEC, LANES, ZERO(), LOAD(p), STORE(p, v), SET1(x), FMA(a, b, c) = a b + c, OWN the function's name;
+ *   MR: rows of C that a kernel holds in registers, of NR = 2 LANES columns;
+ *   KC: the longest block of k;
+ *   STRIPS_FIRST: 1 where a strip of B (KC x NR) fits into the first-level cache: it stays there while the packed rows of A pass from the
+ *     second level. 0: rows of A stay in the first level, read where they lie, while strips pass from the second.
  *
- * Both operands are packed into panels: A in strips of MR rows, B in strips of NR = 2 LANES columns, so that the kernel reads straight on.
- * k is cut into blocks of KC; sums run in ascending k within a block and over the blocks, whatever the rest of the shape.
+ * B is packed by all threads into strips of NR columns that every tile of C shares, some blocks of k at a time; A strip by strip of MR rows
+ * within a tile. What is needed next is fetched while the kernel computes. Tiles are cut by shape alone, and sums run in ascending k
+ * within a block and over the blocks.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,79 +16,261 @@
 #include "gemm.h"
 
 #define NR (2 * LANES)
-enum { KC = 256, MC = 24 * MR, NC = 16 * NR };
+enum {
+	LINE = 64 / (int)sizeof(REAL),         /* elements of a cache line */
+	SHARED = 1 << 21,                      /* elements of B that are packed at a time, about */
+	NC = 4096,                             /* columns of B that are packed at a time, at most */
+	GROUP = 8 * NR,                        /* columns that are packed together, and handed to `after` together */
+	MOST_ROWS = 96, MOST_COLUMNS = STRIPS_FIRST ? 1536 : 384, ENOUGH = 8 /* of a tile; tiles */
+};
 
+struct job {
+	int ta, tb;
+	int64_t m, n, k, lda, ldb, ldc;
+	REAL alpha;
+	const REAL *a, *b;
+	REAL *c, *packed;
+	bool add;
+	int64_t kb;                            /* length of a block of k */
+	int64_t j0, nc, width;                 /* columns at hand, and rounded up to whole strips */
+	int64_t p0, pe;                        /* blocks of k at hand: p0 .. pe-1 */
+	int64_t rows, columns, across;         /* of a tile; tiles side by side */
+	tl_gemm_after *after;
+	void *arg;
+};
+
+/* c [MR, NR] = (or +=) a b; element (i, p) of a lies at a[i * row + p * step]. `lines` cache lines from `next` on are fetched meanwhile. */
 static inline __attribute__((always_inline)) void
-kernel(int64_t k, const REAL *restrict a, const REAL *restrict b, REAL *restrict out /* [MR, NR] */)
+kernel(int64_t k, const REAL *a, int64_t row, int64_t step, const REAL *b, REAL *c, int64_t ldc, bool add, const REAL *next, int64_t lines)
 {
-	VEC c[MR][2];
+	VEC sum[MR][2];
 
-#pragma GCC unroll 16
-	for (int i = 0; i < MR; i++)
-		c[i][0] = c[i][1] = ZERO();
-	for (int64_t p = 0; p < k; p++, a += MR, b += NR) {
-		VEC b0 = LOAD(b), b1 = LOAD(b + LANES);
-#pragma GCC unroll 16
-		for (int i = 0; i < MR; i++) {
-			VEC x = SET1(a[i]);
-			c[i][0] = FMA(x, b0, c[i][0]);
-			c[i][1] = FMA(x, b1, c[i][1]);
-		}
-	}
 #pragma GCC unroll 16
 	for (int i = 0; i < MR; i++) {
-		STORE(out + i * NR, c[i][0]);
-		STORE(out + i * NR + LANES, c[i][1]);
+		sum[i][0] = sum[i][1] = ZERO();
+		__builtin_prefetch(c + i * ldc, 1);
+		__builtin_prefetch(c + i * ldc + NR - 1, 1);
+	}
+#define STEP(q) do { \
+	VEC b0 = LOAD(b + (q) * NR), b1 = LOAD(b + (q) * NR + LANES); \
+	_Pragma("GCC unroll 16") \
+	for (int i = 0; i < MR; i++) { \
+		VEC x = SET1(a[i * row + (q) * step]); \
+		sum[i][0] = FMA(x, b0, sum[i][0]); \
+		sum[i][1] = FMA(x, b1, sum[i][1]); \
+	} \
+} while (0)
+	for (; k >= 4; k -= 4, a += 4 * step, b += 4 * NR) {
+#if STRIPS_FIRST
+		__builtin_prefetch(a + 32 * step);
+		__builtin_prefetch(a + 32 * step + 2 * MR);
+#else
+#pragma GCC unroll 8
+		for (int q = 8; q < 12; q++) {
+			__builtin_prefetch(b + q * NR);
+			__builtin_prefetch(b + q * NR + LANES);
+		}
+#endif
+		if (lines > 0) {
+			__builtin_prefetch(next, 0, 2);
+			next += LINE;
+			lines--;
+		}
+		STEP(0);
+		STEP(1);
+		STEP(2);
+		STEP(3);
+	}
+	for (; k > 0; k--, a += step, b += NR)
+		STEP(0);
+#undef STEP
+#pragma GCC unroll 16
+	for (int i = 0; i < MR; i++) {
+		REAL *to = c + i * ldc;
+		if (add) {
+			sum[i][0] += LOAD(to);
+			sum[i][1] += LOAD(to + LANES);
+		}
+		STORE(to, sum[i][0]);
+		STORE(to + LANES, sum[i][1]);
 	}
 }
 
-/* rows x k of op(A) as strips [rows/MR][k][MR], missing rows zero */
-static void
-pack_a(int t, const REAL *a, int64_t lda, int64_t rows, int64_t k, REAL *to)
+static __attribute__((noinline)) void
+kernel_packed(int64_t k, const REAL *a, const REAL *b, REAL *c, int64_t ldc, bool add, const REAL *next, int64_t lines)
 {
-	for (int64_t i = 0; i < rows; i += MR)
-		for (int64_t p = 0; p < k; p++)
+	kernel(k, a, 1, MR, b, c, ldc, add, next, lines);
+}
+
+#if !STRIPS_FIRST
+static __attribute__((noinline)) void
+kernel_in_place(int64_t k, const REAL *a, int64_t lda, const REAL *b, REAL *c, int64_t ldc, bool add)
+{
+	kernel(k, a, lda, 1, b, c, ldc, add, NULL, 0);
+}
+#endif
+
+/* Some rows of op(A) times alpha, k columns, as strips [rows/MR][k][MR], missing rows zero. */
+static void
+pack_a(int t, REAL alpha, const REAL *a, int64_t lda, int64_t rows, int64_t k, REAL *to)
+{
+	int64_t whole = rows / MR * MR, rest = rows - whole;
+
+	for (int64_t p = 0; t && p < k; p++) { /* row by row of A, each a piece of every strip */
+		const REAL *from = a + p * lda;
+		for (int64_t i = 0; i < rows; i += LINE)
+			__builtin_prefetch(from + 8 * lda + i);
+		for (int64_t i = 0; i < whole; i += MR)
+			memcpy(to + i * k + p * MR, from + i, MR * sizeof *to);
+		for (int64_t r = 0; rest && r < MR; r++)
+			to[whole * k + p * MR + r] = r < rest ? from[whole + r] : 0;
+	}
+	for (int64_t i = 0; !t && i < whole; i += MR)
+		for (int64_t p0 = 0; p0 < k; p0 += LINE) {
+			const REAL *from = a + i * lda;
 			for (int64_t r = 0; r < MR; r++)
-				*to++ = i + r < rows ? t ? a[p * lda + i + r] : a[(i + r) * lda + p] : 0;
+				__builtin_prefetch(from + (MR + r) * lda + p0);
+			for (int64_t p = p0; p < TL_MIN(k, p0 + LINE); p++)
+#pragma GCC unroll 16
+				for (int64_t r = 0; r < MR; r++)
+					to[i * k + p * MR + r] = from[r * lda + p];
+		}
+	for (int64_t p = 0; !t && rest && p < k; p++)
+		for (int64_t r = 0; r < MR; r++)
+			to[whole * k + p * MR + r] = r < rest ? a[(whole + r) * lda + p] : 0;
+	for (int64_t i = 0; alpha != 1 && i < (rows + MR - 1) / MR * MR * k; i++)
+		to[i] *= alpha;
 }
 
-/* k x columns of op(B) as strips [columns/NR][k][NR], missing columns zero */
+/* One group of strips of one block of op(B): strips [width/NR][block of k][NR], missing columns zero. */
 static void
-pack_b(int t, const REAL *b, int64_t ldb, int64_t columns, int64_t k, REAL *to)
+pack_b(void *arg, int64_t unit)
 {
-	for (int64_t j = 0; j < columns; j += NR)
-		for (int64_t p = 0; p < k; p++)
-			for (int64_t r = 0; r < NR; r++)
-				*to++ = j + r < columns ? t ? b[(j + r) * ldb + p] : b[p * ldb + j + r] : 0;
-}
+	const struct job *s = arg;
+	int64_t groups = (s->width + GROUP - 1) / GROUP, p0 = s->p0 + unit / groups * s->kb, k = TL_MIN(s->kb, s->pe - p0), from = unit % groups * GROUP;
+	const REAL *b = s->tb ? s->b + s->j0 * s->ldb + p0 : s->b + p0 * s->ldb + s->j0;
+	REAL *to = s->packed + (p0 - s->p0) * s->width;
 
-void
-OWN(int ta, int tb, int64_t m, int64_t n, int64_t k, REAL alpha, const REAL *a, int64_t lda, const REAL *b, int64_t ldb, REAL beta, REAL *c, int64_t ldc)
-{
-	_Alignas(64) REAL out[MR * NR];
-	REAL *pa = tl_gemm_memory((MC * KC + KC * NC) * sizeof(REAL)), *pb = pa + MC * KC;
-
-	for (int64_t i = 0; i < m; i++)
-		for (int64_t j = 0; j < n && beta != 1; j++)
-			c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
-	for (int64_t jc = 0; jc < n; jc += NC)
-		for (int64_t pc = 0; pc < k; pc += KC) {
-			int64_t nc = TL_MIN(NC, n - jc), kc = TL_MIN(KC, k - pc);
-			pack_b(tb, tb ? b + jc * ldb + pc : b + pc * ldb + jc, ldb, nc, kc, pb);
-			for (int64_t ic = 0; ic < m; ic += MC) {
-				int64_t mc = TL_MIN(MC, m - ic);
-				pack_a(ta, ta ? a + pc * lda + ic : a + ic * lda + pc, lda, mc, kc, pa);
-				for (int64_t j = 0; j < nc; j += NR)
-					for (int64_t i = 0; i < mc; i += MR) {
-						int64_t rows = TL_MIN(MR, mc - i), columns = TL_MIN(NR, nc - j);
-						kernel(kc, pa + i * kc, pb + j * kc, out);
-						for (int64_t r = 0; r < rows; r++) {
-							REAL *to = c + (ic + i + r) * ldc + jc + j;
-							for (int64_t s = 0; s < columns; s++)
-								to[s] += alpha * out[r * NR + s];
-						}
-					}
+	if (s->tb) {
+		for (int64_t j = from; j < TL_MIN(s->width, from + GROUP); j += NR)
+			for (int64_t q0 = 0; q0 < k; q0 += LINE) /* in small squares: reads and writes both stay in the cache */
+				for (int64_t r = 0; r < NR; r++)
+					for (int64_t q = q0; q < TL_MIN(k, q0 + LINE); q++)
+						to[j * k + q * NR + r] = j + r < s->nc ? b[(j + r) * s->ldb + q] : 0;
+		return;
+	}
+	for (int64_t q = 0; q < k; q++)
+		for (int64_t j = from; j < TL_MIN(s->width, from + GROUP); j += NR) {
+			REAL *strip = to + j * k + q * NR;
+			int64_t n = TL_MIN(NR, s->nc - j);
+			__builtin_prefetch(b + (q + 8) * s->ldb + j);
+			if (n == NR)
+				memcpy(strip, b + q * s->ldb + j, NR * sizeof *strip);
+			else {
+				memcpy(strip, b + q * s->ldb + j, (size_t)n * sizeof *strip);
+				memset(strip + n, 0, (size_t)(NR - n) * sizeof *strip);
 			}
 		}
+}
+
+/* One strip of rows by one strip of columns; at the edges the kernel computes a full corner, of which a part is taken. */
+static inline void
+one_kernel(int64_t rows, int64_t columns, int64_t k, const REAL *strip, const REAL *in_place, int64_t lda, const REAL *b, REAL *corner, REAL *c, int64_t ldc, bool add,
+           const REAL *next, int64_t lines)
+{
+	bool whole = rows >= MR && columns >= NR;
+	REAL *to = whole ? c : corner;
+	int64_t ld = whole ? ldc : NR;
+
+#if !STRIPS_FIRST
+	if (in_place)
+		kernel_in_place(k, in_place, lda, b, to, ld, add && whole);
+	else
+#endif
+		kernel_packed(k, strip, b, to, ld, add && whole, next, lines);
+	for (int64_t r = 0; !whole && r < TL_MIN(MR, rows); r++)
+		for (int64_t s = 0; s < TL_MIN(NR, columns); s++)
+			c[r * ldc + s] = corner[r * NR + s] + (add ? c[r * ldc + s] : 0);
+	(void)in_place, (void)lda;
+}
+
+static void
+tile(void *arg, int64_t t)
+{
+	const struct job *s = arg;
+	int64_t i0 = t / s->across * s->rows, j0 = t % s->across * s->columns, m = TL_MIN(s->rows, s->m - i0), n = TL_MIN(s->columns, s->nc - j0);
+	int64_t down = (m + MR - 1) / MR, strips = (n + NR - 1) / NR;
+	REAL *pa = tl_gemm_memory(TL_GEMM_TILE, (size_t)(MOST_ROWS * KC + MR * NR + LINE) * sizeof *pa), *corner = pa + MOST_ROWS * KC;
+	REAL *c = s->c + i0 * s->ldc + s->j0 + j0;
+
+	for (int64_t p = s->p0; p < s->pe; p += s->kb) {
+		int64_t k = TL_MIN(s->kb, s->pe - p), lines = (k * NR / LINE + down - 1) / down;
+		const REAL *a = s->ta ? s->a + p * s->lda + i0 : s->a + i0 * s->lda + p, *b = s->packed + (p - s->p0) * s->width + j0 * k;
+		bool packs = STRIPS_FIRST || s->ta || s->alpha != 1, add = s->add || p > 0, last = p + k == s->k && s->after;
+		if (packs)
+			pack_a(s->ta, s->alpha, a, s->lda, m, k, pa);
+		else if (m % MR)
+			pack_a(0, 1, a + m / MR * MR * s->lda, s->lda, m % MR, k, pa + m / MR * MR * k);
+		for (int64_t x = 0; x < down * strips; x++) {
+			int64_t i = (STRIPS_FIRST ? x % down : x / strips) * MR, j = (STRIPS_FIRST ? x / down : x % strips) * NR;
+			one_kernel(m - i, n - j, k, pa + i * k, packs || m - i < MR ? NULL : a + i * s->lda, s->lda, b + j * k, corner, c + i * s->ldc + j, s->ldc, add,
+			           b + (j + NR) * k + i / MR * lines * LINE, lines);
+			if (!last)
+				continue;
+			if (STRIPS_FIRST && i + MR >= m && ((j + NR) % GROUP == 0 || j + NR >= n))
+				s->after(s->arg, i0, s->j0 + j0 + j / GROUP * GROUP, m, TL_MIN(n, j + NR) - j / GROUP * GROUP);
+			if (!STRIPS_FIRST && j + NR >= n)
+				s->after(s->arg, i0 + i, s->j0 + j0, TL_MIN(MR, m - i), n);
+		}
+	}
+}
+
+/* Tiles as large as leaves enough of them. */
+static void
+cut(struct job *s)
+{
+	s->rows = MOST_ROWS;
+	s->columns = MOST_COLUMNS;
+	for (;;) {
+		s->across = (s->nc + s->columns - 1) / s->columns;
+		if ((s->m + s->rows - 1) / s->rows * s->across >= ENOUGH || s->columns <= 192)
+			return;
+		if (s->columns <= 384 && s->rows > 48)
+			s->rows = 48;
+		else
+			s->columns /= 2;
+	}
+}
+
+TL_OWN(OWN, REAL)
+{
+	int64_t blocks = (k + KC - 1) / KC;
+	struct job s = { .ta = ta, .tb = tb, .m = m, .n = n, .k = k, .lda = lda, .ldb = ldb, .ldc = ldc, .alpha = alpha, .a = a, .b = b, .c = c, .add = beta != 0, .after = after, .arg = arg };
+
+	if (m <= 0 || n <= 0)
+		return;
+	if (k <= 0 || alpha == 0 || (beta != 0 && beta != 1))
+		for (int64_t i = 0; i < m; i++)
+			for (int64_t j = 0; j < n; j++)
+				c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
+	if (k <= 0 || alpha == 0) {
+		if (after)
+			after(arg, 0, 0, m, n);
+		return;
+	}
+	s.kb = ((k + blocks - 1) / blocks + 3) / 4 * 4;
+	for (s.j0 = 0; s.j0 < n; s.j0 += NC) {
+		int64_t at_once;
+		s.nc = TL_MIN(NC, n - s.j0);
+		s.width = (s.nc + NR - 1) / NR * NR;
+		at_once = TL_MAX(1, SHARED / (s.width * s.kb)) * s.kb;
+		s.packed = tl_gemm_memory(TL_GEMM_SHARED, (size_t)(s.width * TL_MIN(at_once, blocks * s.kb)) * sizeof *s.packed);
+		cut(&s);
+		for (s.p0 = 0; s.p0 < k; s.p0 = s.pe) {
+			s.pe = TL_MIN(k, s.p0 + at_once);
+			tl_pool_run(pool, (s.pe - s.p0 + s.kb - 1) / s.kb * ((s.width + GROUP - 1) / GROUP), pack_b, &s);
+			tl_pool_run(pool, (m + s.rows - 1) / s.rows * s.across, tile, &s);
+		}
+	}
 }
 #undef NR

@@ -130,14 +130,26 @@ pass(bench *b, tl_model *m, tl_optimizer *o, tl_packer *packer, int64_t docs, in
 	return 0;
 }
 
-static void
-print_rate(const bench *b, const char *mode, int threads, int round, double seconds, double loss)
+/* Processor seconds of all threads so far, and pages that were mapped. */
+static double
+processor_seconds(long *faults)
 {
 	struct rusage u;
 
 	getrusage(RUSAGE_SELF, &u);
-	printf("{\"layout\": \"ours\", \"round\": %d, \"mode\": \"%s\", \"threads\": %d, \"docs\": %lld, \"tokens\": %lld, \"seconds\": %.3f, \"tokens_per_s\": %.0f, \"loss\": %.6f, \"peak_rss_mb\": %ld}\n", round, mode,
-	       threads, (long long)b->docs, (long long)b->n_tokens, seconds, (double)b->n_tokens / seconds, loss, u.ru_maxrss / 1024);
+	*faults = u.ru_minflt;
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+static void
+print_rate(const bench *b, const char *mode, int threads, int round, double seconds, double cpu, long faults, double loss)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	printf("{\"layout\": \"ours\", \"round\": %d, \"mode\": \"%s\", \"threads\": %d, \"docs\": %lld, \"tokens\": %lld, \"seconds\": %.3f, \"cpu_s\": %.3f, \"tokens_per_s\": %.0f, "
+	       "\"loss\": %.6f, \"page_faults\": %ld, \"peak_rss_mb\": %ld}\n",
+	       round, mode, threads, (long long)b->docs, (long long)b->n_tokens, seconds, cpu, (double)b->n_tokens / seconds, loss, faults, u.ru_maxrss / 1024);
 	fflush(stdout);
 }
 
@@ -159,10 +171,13 @@ measure_step(bench *b, const char *mode, int threads, int rounds)
 	if (pass(b, m, o, &packer, TL_MIN(2 * BATCH, b->docs), &step, &loss) < 0)
 		return -1;
 	for (int r = 0; r < rounds; r++) {
-		double began = tl_seconds();
+		long faults_before, faults;
+		double cpu = processor_seconds(&faults_before), began = tl_seconds();
 		if (pass(b, m, o, &packer, b->docs, &step, &loss) < 0)
 			return -1;
-		print_rate(b, mode, threads, r, tl_seconds() - began, loss);
+		began = tl_seconds() - began;
+		cpu = processor_seconds(&faults) - cpu;
+		print_rate(b, mode, threads, r, began, cpu, faults - faults_before, loss);
 	}
 	tl_packer_free(&packer);
 	tl_optimizer_free(o);
