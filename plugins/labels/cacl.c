@@ -8,7 +8,7 @@
  *   after the step: key = momentum key + (1 - momentum) own; the keys are enqueued, the oldest leave
  *
  * What differs from the paper: documents without labels contribute 0 and are never positives, they stay in A(i); tau has no default. Where gradients are accumulated over
- * several batches, the keys of the last one are enqueued.
+ * several batches, each sees the queue as it was before the step, and the keys of all of them are enqueued after it.
  */
 #include <string.h>
 
@@ -26,8 +26,9 @@ struct cacl {
 	tl_tensor *proj0_w, *proj0_b, *proj1_w, *proj1_b;      /* [d, d] [d] [dim, d] [dim] */
 	tl_tensor *key0_w, *key0_b, *key1_w, *key1_b;
 	tl_state_block keys, key_labels;                       /* [n, dim] oldest first; their label lists */
+	tl_state_block fresh, fresh_labels;                    /* the keys of this step's batches so far, enqueued after it */
+	int64_t batch, batch_from;                             /* the last of these batches, and its first row of them */
 	tl_encoder_copy *encoder;
-	tl_tensor *fresh;                                      /* [B, dim] this step's keys, enqueued after it */
 };
 
 #define AT(field) .at = offsetof(struct cacl, field)
@@ -55,6 +56,8 @@ static const tl_weight weights[] = {
 static const tl_state states[] = {
 	{ .name = "queue", .kind = TL_STATE_REAL, AT(keys), .shape = "queue dim", .doc = "normalised keys, oldest first" },
 	{ .name = "queue_labels", .kind = TL_STATE_RAGGED, AT(key_labels), .shape = "queue", .doc = "their label lists" },
+	{ .name = "fresh", .kind = TL_STATE_REAL, AT(fresh), .shape = "queue dim", .doc = "keys of a step that is under way" },
+	{ .name = "fresh_labels", .kind = TL_STATE_RAGGED, AT(fresh_labels), .shape = "queue", .doc = "their label lists" },
 	{ .name = "encoder", .kind = TL_STATE_ENCODER, AT(encoder), .doc = "momentum copy" },
 	{ 0 }
 };
@@ -230,6 +233,24 @@ pair_factors(const struct cacl *self, int32_t n, const struct key_set *a, double
 	}
 }
 
+/* Keeps the batch's keys for after the step; a batch that is computed again (a gradient check) takes its own place. */
+static int
+keep_fresh(tl_ctx *ctx, struct cacl *self, tl_tensor *keys)
+{
+	const tl_lists *y = tl_labels(ctx);
+	int64_t from = self->fresh.rows && self->batch == tl_step(ctx) ? self->batch_from : self->fresh.rows, items = from ? self->fresh_labels.offsets[from] : 0;
+
+	if (tl_state_resize(ctx, &self->fresh, from + y->n, 0) || tl_state_resize(ctx, &self->fresh_labels, from + y->n, items + y->offsets[y->n]))
+		return -1;
+	for (int32_t i = 0; i < y->n; i++)
+		self->fresh_labels.offsets[from + i + 1] = items + y->offsets[i + 1];
+	for (int32_t k = 0; k < y->offsets[y->n]; k++)
+		self->fresh_labels.ints[items + k] = y->index[k];
+	self->batch = tl_step(ctx);
+	self->batch_from = from;
+	return tl_get_reals(ctx, keys, self->fresh.real + from * self->dim);
+}
+
 static int
 forward(tl_ctx *ctx, void *p)
 {
@@ -242,7 +263,6 @@ forward(tl_ctx *ctx, void *p)
 	double *c, *total;
 	int have;
 
-	self->fresh = NULL;
 	if (!tl_training(ctx))
 		return 0;
 	have = tl_draw_lists(ctx, "queue_labels", &injected);
@@ -250,7 +270,9 @@ forward(tl_ctx *ctx, void *p)
 		return -1;
 	if (have && injected.n != self->keys.rows)
 		return tl_fail(ctx, "queue_labels has %d lists, but the queue has %ld keys", injected.n, (long)self->keys.rows);
-	self->fresh = keys = new_keys(ctx, self);
+	keys = new_keys(ctx, self);
+	if (!keys || keep_fresh(ctx, self, keys))
+		return -1;
 	if (self->keys.rows) {
 		dims[0] = self->keys.rows;
 		dims[1] = self->dim;
@@ -273,40 +295,42 @@ forward(tl_ctx *ctx, void *p)
 	return tl_add_loss(ctx, "", tl_scale(ctx, loss, n ? 1 / (double)n : 0, 0));
 }
 
+/* Appends a row's label list to `ints`; returns their number. */
+static int64_t
+append(const tl_state_block *lists, int64_t row, int64_t *ints, int64_t n)
+{
+	for (int64_t k = lists->offsets[row]; k < lists->offsets[row + 1]; k++)
+		ints[n++] = lists->ints[k];
+	return n;
+}
+
 /* The last `queue` of the kept keys and this step's, in order. */
 static int
 enqueue(tl_ctx *ctx, struct cacl *self)
 {
-	const tl_lists *y = tl_labels(ctx);
-	int64_t n = y->n, old = self->keys.rows, all = old + n, drop = all > self->queue ? all - self->queue : 0, items = 0, at = 0;
-	int64_t old_items = self->key_labels.rows ? self->key_labels.offsets[self->key_labels.rows] : 0;
-	bool lists = self->key_labels.rows == old;
-	double *real = tl_scratch(ctx, (size_t)(all * self->dim + 1) * sizeof *real);
-	int64_t *ints = tl_scratch(ctx, (size_t)(old_items + y->offsets[n] + 1) * sizeof *ints), *offsets = tl_scratch(ctx, (size_t)(all + 1) * sizeof *offsets);
+	tl_state_block *keys = &self->keys, *lists = &self->key_labels;
+	int64_t old = keys->rows, n = self->fresh.rows, kept = old + n < self->queue ? old + n : self->queue;
+	int64_t from_new = n > kept ? n - kept : 0, from_old = old - (kept - (n - from_new)), items = 0, at = 0;
+	bool listed = lists->rows == old; /* not in reference vectors */
+	int64_t *offsets = tl_scratch(ctx, (size_t)(kept + 1) * sizeof *offsets);
+	int64_t *ints = tl_scratch(ctx, (size_t)((lists->rows ? lists->offsets[lists->rows] : 0) + self->fresh_labels.offsets[n] + 1) * sizeof *ints);
 
-	if (!real || !ints || !offsets)
+	if (!offsets || !ints)
 		return -1;
-	if (old)
-		memcpy(real, self->keys.real, (size_t)(old * self->dim) * sizeof *real);
-	if (tl_get_reals(ctx, self->fresh, real + old * self->dim) || tl_state_resize(ctx, &self->keys, all - drop, 0))
-		return -1;
-	memcpy(self->keys.real, real + drop * self->dim, (size_t)((all - drop) * self->dim) * sizeof *real);
 	offsets[0] = 0;
-	for (int64_t i = drop; i < all; i++) {
-		if (i < old)
-			for (int64_t k = lists ? self->key_labels.offsets[i] : 0; lists && k < self->key_labels.offsets[i + 1]; k++)
-				ints[items++] = self->key_labels.ints[k];
-		else
-			for (int32_t k = y->offsets[i - old]; k < y->offsets[i - old + 1]; k++)
-				ints[items++] = y->index[k];
-		offsets[++at] = items;
-	}
-	if (tl_state_resize(ctx, &self->key_labels, all - drop, items))
+	for (int64_t i = from_old; i < old; i++)
+		offsets[++at] = items = listed ? append(lists, i, ints, items) : items;
+	for (int64_t i = from_new; i < n; i++)
+		offsets[++at] = items = append(&self->fresh_labels, i, ints, items);
+	if (old > from_old)
+		memmove(keys->real, keys->real + from_old * self->dim, (size_t)((old - from_old) * self->dim) * sizeof *keys->real);
+	if (tl_state_resize(ctx, keys, kept, 0) || tl_state_resize(ctx, lists, kept, items))
 		return -1;
-	memcpy(self->key_labels.offsets, offsets, (size_t)(at + 1) * sizeof *offsets);
+	memcpy(keys->real + (old - from_old) * self->dim, self->fresh.real + from_new * self->dim, (size_t)((n - from_new) * self->dim) * sizeof *keys->real);
+	memcpy(lists->offsets, offsets, (size_t)(kept + 1) * sizeof *offsets);
 	if (items)
-		memcpy(self->key_labels.ints, ints, (size_t)items * sizeof *ints);
-	return 0;
+		memcpy(lists->ints, ints, (size_t)items * sizeof *ints);
+	return tl_state_resize(ctx, &self->fresh, 0, 0) || tl_state_resize(ctx, &self->fresh_labels, 0, 0) ? -1 : 0;
 }
 
 static int
@@ -314,7 +338,7 @@ after_step(tl_ctx *ctx, void *p)
 {
 	struct cacl *self = p;
 
-	if (self->fresh && enqueue(ctx, self))
+	if (self->fresh.rows && enqueue(ctx, self))
 		return -1;
 	tl_blend(ctx, self->key0_w, self->proj0_w, self->momentum);
 	tl_blend(ctx, self->key0_b, self->proj0_b, self->momentum);
