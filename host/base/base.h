@@ -37,6 +37,8 @@ typedef struct tl_text { char *s; size_t n, capacity; } tl_text; /* s is always 
 void tl_text_add(tl_text *t, const char *format, ...) TL_PRINTF(2, 3);
 void tl_text_bytes(tl_text *t, const void *bytes, size_t n);
 void tl_text_free(tl_text *t);
+/* The fewest digits that read back as v: 0.8, not 0.80000000000000004. Returns out. */
+const char *tl_number_text(double v, char out[32]);
 
 /* --- arenas: memory of one lifetime (run, epoch, step) ------------------------------------------------------------------ */
 typedef struct tl_arena tl_arena;

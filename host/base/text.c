@@ -113,6 +113,17 @@ tl_text_free(tl_text *t)
 	*t = (tl_text){ 0 };
 }
 
+const char *
+tl_number_text(double v, char out[32])
+{
+	for (int digits = 15; digits <= 17; digits++) { /* trailing zeros are left out, and 17 always do */
+		snprintf(out, 32, "%.*g", digits, v);
+		if (strtod(out, NULL) == v)
+			break;
+	}
+	return out;
+}
+
 bool
 tl_streq(const char *a, const char *b)
 {

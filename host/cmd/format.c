@@ -184,10 +184,9 @@ tl_json_put(FILE *f, const char *s)
 void
 tl_json_put_number(FILE *f, double v)
 {
-	if (!isfinite(v))
-		fputs("null", f);
-	else
-		fprintf(f, "%.17g", v);
+	char text[32];
+
+	fputs(isfinite(v) ? tl_number_text(v, text) : "null", f);
 }
 
 void
@@ -372,13 +371,15 @@ as_latex(const tl_grid *g, FILE *f)
 static void
 as_csv(const tl_grid *g, FILE *f)
 {
+	char text[32];
+
 	for (int64_t i = -1; i < g->rows; i++) {
 		for (int64_t j = 0; j < g->columns; j++) {
 			const tl_cell *c = i < 0 ? NULL : g->cell + i * g->columns + j;
 			if (j)
 				putc(',', f);
 			if (c && c->type == 'd')
-				fprintf(f, "%.17g", c->number);
+				fputs(tl_number_text(c->number, text), f);
 			else
 				tl_csv_put(f, c ? c->text : g->head[j]);
 		}

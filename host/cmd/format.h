@@ -36,7 +36,7 @@ int tl_width(const char *s);
 bool tl_may_colour(FILE *f);   /* a terminal, and NO_COLOR is not set */
 int tl_terminal_columns(FILE *f); /* 80 where it is none */
 void tl_json_put(FILE *f, const char *s);          /* a JSON string; NULL: null */
-void tl_json_put_number(FILE *f, double v);        /* 17 digits; NaN: null */
+void tl_json_put_number(FILE *f, double v);        /* as few digits as tell it; NaN: null */
 void tl_csv_put(FILE *f, const char *s);
 void tl_latex_put(FILE *f, const char *s);
 void tl_md_put(FILE *f, const char *s);

@@ -30,7 +30,7 @@ list_json(tl_registry *r)
 
 	for (int64_t i = 0; i < tl_registry_count(r); i++)
 		json_array_append_new(all, tl_plugin_json(tl_registry_at(r, i)));
-	text = json_dumps(all, JSON_INDENT(1));
+	text = json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
 	puts(text);
 	free(text);
 	json_decref(all);
@@ -71,7 +71,7 @@ show(tl_registry *r, const char *what, bool json, tl_error *e)
 		return -1;
 	if (json) {
 		json_t *v = tl_plugin_json(c);
-		char *text = json_dumps(v, JSON_INDENT(1));
+		char *text = json_dumps(v, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
 		puts(text);
 		free(text);
 		json_decref(v);

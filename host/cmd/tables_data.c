@@ -8,9 +8,11 @@
 static void
 csv_number(FILE *f, double v)
 {
+	char text[32];
+
 	putc(',', f);
 	if (!isnan(v))
-		fprintf(f, "%.17g", v);
+		fputs(tl_number_text(v, text), f);
 }
 
 static void

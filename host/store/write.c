@@ -86,11 +86,9 @@ value_text(const json_t *v)
 {
 	if (json_is_string(v))
 		return tl_strdup(json_string_value(v));
-	for (int digits = 6; json_is_real(v) && digits <= 17; digits++) { /* 0.3 rather than 0.29999999999999999, but never another number */
-		char *text = tl_format("%.*g", digits, json_real_value(v));
-		if (strtod(text, NULL) == json_real_value(v))
-			return text;
-		free(text);
+	if (json_is_real(v)) {
+		char text[32];
+		return tl_strdup(tl_number_text(json_real_value(v), text));
 	}
 	return tl_json_canonical(v);
 }

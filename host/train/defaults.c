@@ -57,7 +57,7 @@ choice(const char *choices, const char *word)
 static int
 refuse(const struct key *k, const json_t *v, const char *wanted, tl_error *e)
 {
-	char *found = json_is_real(v) ? tl_format("%.15g", json_real_value(v)) : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+	char number[32], *found = json_is_real(v) ? tl_strdup(tl_number_text(json_real_value(v), number)) : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
 
 	tl_error_set(e, TL_USAGE, "train.%s = %s: wanted %s", k->name, found ? found : "?", wanted);
 	free(found);

@@ -7,16 +7,6 @@
 #include <string.h>
 
 /* --- NAME[@k][:threshold=...][:group=...] ------------------------------------------------------------------------------------ */
-static void
-number_text(double v, char out[32])
-{
-	for (int digits = 6; digits <= 17; digits++) {
-		snprintf(out, 32, "%.*g", digits, v);
-		if (strtod(out, NULL) == v)
-			return;
-	}
-}
-
 static int
 parse_option(tl_metric_request *q, const char *part, const char *text, bool *told, tl_error *e)
 {
@@ -74,7 +64,7 @@ threshold_text(const tl_metric_request *q, char out[32])
 		return "micro_f1";
 	if (q->threshold == TL_THRESHOLD_LABEL_F1)
 		return "label_f1";
-	number_text(q->threshold_value, out);
+	tl_number_text(q->threshold_value, out);
 	return out;
 }
 
@@ -109,8 +99,8 @@ tl_metric_bind(tl_metric_request *q, double a, double b)
 
 	if (!q->metric || !q->metric->takes_propensity)
 		return;
-	number_text(a, first);
-	number_text(b, second);
+	tl_number_text(a, first);
+	tl_number_text(b, second);
 	both = tl_format("A=%s,B=%s", first, second);
 	free(q->signature);
 	q->signature = spell_signature(q, both);

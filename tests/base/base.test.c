@@ -9,7 +9,8 @@ main(void)
 	tl_error e = { 0 };
 	const char *names[] = { "gamma", "alpha", "heads" };
 	tl_arena *a = tl_arena_new(0);
-	char hex[65], *c;
+	char hex[65], number[32], *c;
+	int bad = 0;
 	json_t *v;
 	void *first;
 
@@ -18,6 +19,14 @@ main(void)
 	says(e.text, "one 1", "the first error is kept");
 	tl_error_who(&e, "corank");
 	says(e.text, "corank: one 1", "who is put before it");
+	ok(!strcmp(tl_number_text(0.8, number), "0.8") && !strcmp(tl_number_text(5, number), "5") && !strcmp(tl_number_text(1. / 3, number), "0.3333333333333333"), "as few digits as tell a number");
+	for (int i = 0; i < 100000; i++) {
+		uint64_t bits = (uint64_t)i * 0x9E3779B97F4A7C15u;
+		double x;
+		memcpy(&x, &bits, sizeof x);
+		bad += x == x && strtod(tl_number_text(x, number), NULL) != x;
+	}
+	ok(!bad, "and never another one");
 	ok(tl_streq(tl_nearest("gama", names, 3), "gamma"), "gama is nearest to gamma");
 	ok(!tl_nearest("zzz", names, 3), "zzz is near to nothing");
 	first = tl_arena_alloc(a, 100);

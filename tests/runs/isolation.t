@@ -72,5 +72,5 @@ refused() { # refused WHAT SENTENCE
 	is "$?" 2 "-D $1 is refused before anything starts"
 	has "$(cat err)" "$2" "and the sentence tells the range"
 }
-refused train.timeout=1e18 "wanted a number above 0 to 1e+09"
+refused train.timeout=1e18 "wanted a number above 0 to 1000000000"
 done_testing

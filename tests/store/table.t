@@ -102,7 +102,7 @@ done
 tagloom rescore 11 14 --metrics p@1,ndcg@3 --format csv >out 2>err
 ok $? "rescore"
 cat err >&2
-is "$(grep '^11,test,p@1' out | cut -d, -f4-5)" "0.80000000000000004,40" "rescore: from scores alone"
+is "$(grep '^11,test,p@1' out | cut -d, -f4-5)" "0.8,40" "rescore: from scores alone"
 is "$(tagloom sql --format csv "SELECT count(*) FROM result x JOIN metric m ON m.id = x.metric_id WHERE m.name = 'ndcg@3' AND x.run_id IN (11, 14) AND x.epoch = 3" | tail -1)" 2 "rescore: stored at the best epoch"
 refuse 2 "did you mean ndcg" "rescore: an unknown metric" rescore 11 --metrics nddcg@3
 refuse 2 "holds 15 runs" "rescore: an unknown run" rescore 999 --metrics p@1
