@@ -1,4 +1,4 @@
--- schema.sql - a results database, version 3. Created, with the views of views/, in one exclusive transaction.
+-- schema.sql - a results database, version 4. Created, with the views of views/, in one exclusive transaction.
 -- Every number that a run produced, and everything that is needed to say where it came from. docs/database.md explains each table.
 -- Times are UTC texts such as 2026-01-31T12:00:00.000Z. Metric values are fractions. BLOBs are little-endian.
 
@@ -20,7 +20,8 @@ CREATE TABLE experiment (
 	git_diff TEXT,
 	host_build TEXT,
 	argv TEXT,
-	created_at TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+	created_at TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+	folder TEXT               -- in which it was started: what relative paths of the script begin with
 );
 CREATE INDEX experiment_name ON experiment (name);
 
@@ -222,4 +223,4 @@ CREATE TABLE reported (
 );
 CREATE INDEX reported_table ON reported (paper, tbl);
 
-INSERT INTO meta (key, value) VALUES ('schema_version', '3');
+INSERT INTO meta (key, value) VALUES ('schema_version', '4');

@@ -149,13 +149,14 @@ register_experiment(tl_store *s, tl_plan_set *p, const char *name, const char *c
 {
 	const json_t *sources = tl_script_sources(p->script);
 	const char *slash = strrchr(p->script_path, '/'), *path, *text = json_string_value(json_object_get(sources, slash ? slash + 1 : p->script_path));
-	char sha[65], *build = build_text(), *real = realpath(p->script_path, NULL);
+	char sha[65], *build = build_text(), *real = realpath(p->script_path, NULL), *folder = getcwd(NULL, 0);
 	json_t *v;
 	int64_t id;
 
 	tl_sha_of(text, strlen(text), sha);
 	id = tl_store_experiment(s, &(tl_experiment_row){ .name = name, .script = real ? real : p->script_path, .script_text = text, .script_sha256 = sha, .git_commit = commit, .git_diff = diff,
-	                                                  .host_build = build, .argv = argv }, e);
+	                                                  .host_build = build, .argv = argv, .folder = folder }, e);
+	free(folder);
 	free(build);
 	free(real);
 	json_object_foreach((json_t *)sources, path, v)

@@ -11,7 +11,7 @@
 
 typedef struct past { /* the run as the database has it */
 	int64_t run, arm_row, experiment, seed;
-	char *identity, *arm, *name, *script, *text, *argv, *parts, *weights;
+	char *identity, *arm, *name, *script, *text, *argv, *parts, *weights, *folder, *db;
 	json_t *sources, *words;
 } past;
 
@@ -45,6 +45,8 @@ read_past(tl_store *s, const char *name, past *p, tl_error *e)
 	p->seed = tl_store_int(s, e, 0, "SELECT seed FROM run WHERE id = ?1", "i", p->run);
 	p->identity = field(s, "SELECT identity FROM run WHERE id = ?1", p->run, "the identity", e);
 	p->weights = tl_store_text(s, e, "SELECT weights_sha256 FROM run WHERE id = ?1", "i", p->run);
+	p->folder = tl_folder_of_run(s, p->run, e);
+	p->db = realpath(tl_store_path(s), NULL);
 	p->parts = tl_store_text(s, e, "SELECT parts FROM run WHERE id = ?1", "i", p->run);
 	p->arm = field(s, "SELECT name FROM arm WHERE id = ?1", p->arm_row, "the arm", e);
 	p->name = field(s, "SELECT name FROM experiment WHERE id = ?1", p->experiment, "the experiment", e);
@@ -69,6 +71,8 @@ static void
 free_past(past *p)
 {
 	free(p->identity);
+	free(p->folder);
+	free(p->db);
 	free(p->arm);
 	free(p->name);
 	free(p->script);
@@ -268,7 +272,7 @@ again_and_compare(tl_plan_set *plan, const past *p, const tl_args *a, tl_error *
 	db = tl_path_join(folder, "again.db");
 	status = run_again(plan, p, db, a, tl_arg_flag(a, "--quiet"), e);
 	if (!status) {
-		side before = { tl_store_open(tl_db_path(a), true, e), p->run }, now = { tl_store_open(db, true, e), plan->runs[0].run };
+		side before = { tl_store_open(p->db ? p->db : tl_db_path(a), true, e), p->run }, now = { tl_store_open(db, true, e), plan->runs[0].run };
 		status = before.s && now.s ? compare(before, now, p, e) : -1;
 		tl_store_close(before.s);
 		tl_store_close(now.s);
@@ -294,6 +298,8 @@ reproduce_run(const tl_args *a, tl_error *e)
 	tl_log_quiet(tl_arg_flag(a, "--quiet"));
 	status = read_past(s, a->operand[0], &p, e);
 	tl_store_close(s);
+	if (!status && p.folder)
+		tl_go_to(p.folder);
 	if (!status)
 		status = tl_sweep_recall(&o, p.words, e) || tl_plan_load(&plan, p.script, p.text, p.sources, &o, e) ? -1 : 0;
 	if (!status)

@@ -24,6 +24,7 @@ add_run(tl_store *s, tl_sweep *sweep, int64_t run, tl_error *e)
 		j->timeout = tl_json_number(train, "timeout", 600);
 		j->epochs = tl_rows_int(r, 5) ? 1 : tl_json_int(train, "epochs", 1);
 		j->n_documents = tl_rows_int(r, 4);
+		j->folder = tl_folder_of_run(s, run, e);
 		json_decref(c);
 	}
 	tl_rows_free(r);
@@ -71,12 +72,15 @@ static int
 resume_run(const tl_args *a, tl_error *e)
 {
 	int64_t jobs = tl_arg_int(a, "--jobs", 1, e), threads = tl_arg_int(a, "--threads", tl_cpu_count(), e);
-	tl_sweep s = { .db = tl_db_path(a), .jobs = (int)TL_MIN(TL_MAX(jobs, 1), 256), .threads = (int)TL_MAX(threads, 1), .quiet = tl_arg_flag(a, "--quiet") };
+	char *db = realpath(tl_db_path(a), NULL); /* runs may go on in another folder */
+	tl_sweep s = { .db = db ? db : tl_db_path(a), .jobs = (int)TL_MIN(TL_MAX(jobs, 1), 256), .threads = (int)TL_MAX(threads, 1), .quiet = tl_arg_flag(a, "--quiet") };
 	tl_store *store;
 	int status = -1;
 
-	if (e->status)
+	if (e->status) {
+		free(db);
 		return -1;
+	}
 	tl_log_quiet(s.quiet);
 	store = tl_store_reopen(s.db, e);
 	if (store)
@@ -91,6 +95,7 @@ resume_run(const tl_args *a, tl_error *e)
 		status = tl_sweep_run(&s, e) ? -1 : tl_sweep_status(&s);
 	}
 	tl_sweep_free(&s);
+	free(db);
 	return status;
 }
 
@@ -104,7 +109,7 @@ static const tl_option options[] = {
 
 const tl_verb tl_verb_resume = {
 	.name = "resume", .synopsis = "[--db FILE] [--jobs N] [--threads N] [--quiet] [RUN...]", .summary = "continue interrupted runs",
-	.description = "Without RUN: every run that was stopped, whose process died, or that was planned and never started. The script and its arguments come from the database. Run it\n"
-	               "from the folder in which the sweep was started where the script names its data by relative paths.",
+	.description = "Without RUN: every run that was stopped, whose process died, or that was planned and never started. The script, its arguments and the folder in which it was started,\n"
+	               "where its relative paths begin, come from the database.",
 	.options = options, .least = 0, .most = -1, .run = resume_run,
 };

@@ -8,7 +8,7 @@
 
 static const tl_option options[] = {
 	{ "--db", "FILE", "results database (default $TAGLOOM_DB, else results/tagloom.db)" },
-	{ "--file", "F.sql", "read the statements from a file; - is standard input" },
+	{ "--file", "F.sql", "the statements of a file, or of a query that is there (best-arms); - is standard input" },
 	{ "--format", "FORMAT", "text (default), md, latex, csv or json" },
 	{ "--write", NULL, "allow statements that change the database" },
 	{ 0 }
@@ -75,6 +75,37 @@ show(tl_rows *r, tl_output as, bool first, tl_error *e)
 	return got;
 }
 
+/* The text of a file, or of the query of that name that the program carries. */
+static int
+read_named(const char *name, char **sql, tl_error *e)
+{
+	char *path = tl_format("results/queries/%s%s", name, tl_ends(name, ".sql") ? "" : ".sql"), *plain;
+	const char *text = tl_embedded_text(path), *names[256], *near;
+	tl_text list = { 0 };
+	int64_t k = 0;
+	size_t n;
+
+	free(path);
+	if (text && !tl_exists(name)) {
+		*sql = tl_strdup(text);
+		return 0;
+	}
+	if (tl_exists(name) || strchr(name, '/'))
+		return tl_read_file(name, sql, &n, e);
+	for (const struct tl_embedded *x = tl_embedded; x->path && k < TL_COUNT(names); x++)
+		if (tl_starts(x->path, "results/queries/")) {
+			plain = tl_strndup(x->path + 16, strlen(x->path + 16) - 4);
+			tl_text_add(&list, "%s%s", k ? ", " : "", plain);
+			names[k++] = plain;
+		}
+	near = tl_nearest(name, names, k);
+	tl_error_set(e, TL_ENVIRONMENT, "--file %s: no such file, and no query of that name%s%s; there are %s", name, near ? "; did you mean " : "", near ? near : "", list.s ? list.s : "none");
+	while (k)
+		free((char *)(uintptr_t)names[--k]);
+	tl_text_free(&list);
+	return -1;
+}
+
 static int
 read_statements(const tl_args *a, char **sql, tl_error *e)
 {
@@ -90,7 +121,7 @@ read_statements(const tl_args *a, char **sql, tl_error *e)
 		return 0;
 	}
 	if (strcmp(file, "-"))
-		return tl_read_file(file, sql, &n, e);
+		return read_named(file, sql, e);
 	while ((n = fread(buffer, 1, sizeof buffer, stdin)) > 0)
 		tl_text_bytes(&t, buffer, n);
 	tl_text_bytes(&t, "", 0);
@@ -131,7 +162,8 @@ const tl_verb tl_verb_sql = {
 	.summary = "query the results database",
 	.description = "Runs SQL statements and prints their rows. The views v_run, v_value, v_summary, v_compare, v_tail, v_prediction and v_reported\n"
 	               "answer most questions; docs/database.md has an example for each and for every table. The function\n"
-	               "tl_decode(blob, 'f32' | 'i32') turns stored scores and labels into JSON lists.",
+	               "tl_decode(blob, 'f32' | 'i32') turns stored scores and labels into JSON lists. --file NAME runs one of the\n"
+	               "queries of results/queries, which the program carries: best-arms, hardest-documents, settings-that-differ, slowest-runs ...",
 	.options = options,
 	.least = 0,
 	.most = 1,

@@ -58,6 +58,8 @@ exec_child(const tl_sweep *s, const tl_job *j, int out)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	tl_crowd_limit(tl_crowd_bound(threads_of(s)));
+	if (j->folder)
+		tl_go_to(j->folder);
 	execv("/proc/self/exe", argv);
 	_exit(127);
 }
@@ -430,7 +432,9 @@ tl_sweep_status(const tl_sweep *s)
 void
 tl_sweep_free(tl_sweep *s)
 {
-	for (int64_t i = 0; i < s->n; i++)
+	for (int64_t i = 0; i < s->n; i++) {
 		free(s->job[i].label);
+		free(s->job[i].folder);
+	}
 	free(s->job);
 }

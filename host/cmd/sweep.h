@@ -84,10 +84,17 @@ int tl_plan_register(tl_plan_set *p, const tl_sweep_options *o, const json_t *ar
 /* commit and diff of the folder's git repository; NULL where there is none. malloc'd */
 void tl_git_state(const char *folder, char **commit, char **diff);
 
+/* --- where a script was started (folder.c) ------------------------------------------------------------------------------------------ */
+/* The folder in which the run's script was started, where it is another one than this and is still there; NULL else. malloc'd */
+char *tl_folder_of_run(tl_store *s, int64_t run, tl_error *e);
+/* Goes there; relative folders that the environment names are made absolute. */
+void tl_go_to(const char *folder);
+
 /* --- processes (sweep.c) ---------------------------------------------------------------------------------------------------------- */
 typedef struct tl_job {
 	int64_t run, arm_row, seed;
 	char *label;                     /* "quickstart: cnn, seed 2" */
+	char *folder;                    /* to run in; NULL: this one */
 	double timeout;
 	int64_t n_documents;             /* of the training split */
 	int64_t epochs;

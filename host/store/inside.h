@@ -6,7 +6,7 @@
 
 #include "store.h"
 
-enum { SCHEMA_VERSION = 3, APPLICATION_ID = 0x746c676d, CACHED_STATEMENTS = 40, WAIT_MS = 120000 };
+enum { SCHEMA_VERSION = 4, APPLICATION_ID = 0x746c676d, CACHED_STATEMENTS = 40, WAIT_MS = 120000 };
 
 struct curve_row { int64_t run, step; char name[64]; double value; };
 struct tl_rows { tl_store *s; sqlite3_stmt *st; int cached; /* index into the store's statements; -1: its own */ };
@@ -14,7 +14,7 @@ struct tl_rows { tl_store *s; sqlite3_stmt *st; int cached; /* index into the st
 struct tl_store {
 	sqlite3 *db;
 	char *path;
-	bool read_only;
+	bool only_reads, read_only;
 	int inspected;                 /* SQLite's code where looking at the schema failed */
 	struct { char *sql; sqlite3_stmt *st; bool busy; } statement[CACHED_STATEMENTS];
 	struct curve_row *curve;       /* rows that wait to be written */

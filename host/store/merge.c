@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #define DATASET "name, path, sha256, n_train, n_valid, n_test, n_labels, labels_per_doc, tokens_per_doc, train_documents, propensity_a, propensity_b, cooccurrence, valid_sha256, test_sha256"
-#define EXPERIMENT "name, script, script_text, script_sha256, git_commit, git_diff, host_build, argv, created_at"
+#define EXPERIMENT "name, script, script_text, script_sha256, git_commit, git_diff, host_build, argv, created_at, folder"
 #define RUN_REST "seed, identity, status, error, plugin_at_fault, pid, host, device, threads, started_at, heartbeat_at, finished_at, train_seconds, peak_rss_bytes, tokens_per_second, " \
 	"best_epoch, weights_sha256, seedless, boot, pid_start, parts"
 #define SAME_DATASET "d.name = x.name AND d.sha256 IS x.sha256 AND (x.sha256 IS NOT NULL OR (d.n_train IS x.n_train AND d.n_test IS x.n_test AND d.path IS x.path))"

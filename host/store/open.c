@@ -404,6 +404,7 @@ tl_store_open(const char *path, bool read_only, tl_error *e)
 	}
 	if (!bad)
 		bad = read_only ? open_for_reading(s, e) : open_for_writing(s, there, e);
+	s->only_reads = read_only;
 	if (bad) {
 		tl_store_close(s);
 		return NULL;

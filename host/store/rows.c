@@ -53,6 +53,8 @@ tl_store_fail(tl_store *s, tl_error *e, int code, const char *doing)
 	case SQLITE_NOTADB:
 		return tl_error_set(e, TL_ENVIRONMENT, "%s: the database is damaged (%s); 'sqlite3 %s .recover' saves what can be read into a new file", s->path, says, s->path);
 	case SQLITE_CANTOPEN:
+		if (tl_starts(says, "unable to open database: ")) /* ATTACH of another one */
+			return tl_error_set(e, TL_ENVIRONMENT, "%s: cannot be attached: there is no such file, or it cannot be opened", strchr(says, ':') + 2);
 		return tl_error_set(e, TL_ENVIRONMENT, "%s: cannot be opened%s%s; its folder must exist and be writable, for SQLite keeps %s-wal beside it", s->path, system ? ": " : "",
 		                    system ? system : "", s->path);
 	case SQLITE_CONSTRAINT:
@@ -182,6 +184,11 @@ tl_store_query_part(tl_store *s, tl_error *e, const char *sql, const char **rest
 	} while (!st && *sql);
 	if (!st)
 		return NULL;
+	if (s->only_reads && !sqlite3_stmt_readonly(st)) { /* query_only can be switched off by a statement */
+		sqlite3_finalize(st);
+		tl_store_fail(s, e, SQLITE_READONLY, "a change");
+		return NULL;
+	}
 	r = tl_alloc(sizeof *r);
 	*r = (tl_rows){ s, st, -1 };
 	return r;

@@ -23,6 +23,8 @@ tl_store_experiment(tl_store *s, const tl_experiment_row *x, tl_error *e)
 		    && !tl_store_run(s, &here, "INSERT INTO experiment (name, script, script_text, script_sha256, git_commit, git_diff, host_build, argv) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 		                     "ssssssss", x->name, x->script, x->script_text, x->script_sha256, x->git_commit, x->git_diff, x->host_build, x->argv))
 			id = tl_store_last_id(s);
+		if (!here.status && x->folder)
+			tl_store_run(s, &here, "UPDATE experiment SET folder = ?2 WHERE id = ?1 AND folder IS NOT ?2", "is", id, x->folder);
 		tl_store_leave(s, own, !here.status, &here);
 	}
 	return here.status ? tl_error_set(e, here.status, "%s", here.text) : id;

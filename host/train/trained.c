@@ -266,7 +266,7 @@ read_model(tl_trained *t, const char *folder, tl_registry *r, int threads, tl_er
 	if (!status && tl_exists(path)) {
 		status = tl_read_file(path, &bytes, &n, e);
 		if (!status && tl_model_load_state(t->m, bytes, n) < 0)
-			status = tl_model_error(t->m, e), tl_error_who(e, "%s", path);
+			status = tl_model_error(t->m, e), e->status = TL_ENVIRONMENT, tl_error_who(e, "%s", path);
 		free(bytes);
 	}
 	free(path);

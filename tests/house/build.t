@@ -24,6 +24,8 @@ ok $? "make install DESTDIR= PREFIX="
 root=$TMP/sysroot/opt/tagloom
 [ -x "$root/bin/tagloom" ] && [ -s "$root/include/tagloom/plugin.h" ] && [ -s "$root/include/tagloom/ops.def" ] && [ -s "$root/share/man/man1/tagloom.1" ] && [ -s "$root/lib/tagloom/plugins/labels/classifier.so" ]
 ok $? "the program, headers, manual and plugins lie under the prefix"
+[ -s "$root/share/tagloom/queries/best-arms.sql" ] && [ -s "$root/share/tagloom/recipes/laco.lua" ] && [ -s "$root/share/tagloom/examples/focal.c" ] && [ -s "$root/share/tagloom/papers/laco.lua" ]
+ok $? "queries, recipes, examples and the papers' scripts, too"
 flags=$(PKG_CONFIG_PATH=$root/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$TMP/sysroot pkg-config --cflags tagloom)
 is "$flags" "-I$TMP/sysroot/opt/tagloom/include " "pkg-config gives the installed headers"
 tagloom new label outside . >out 2>&1 && cc $flags -shared -fPIC outside.c -o outside.so >>out 2>&1

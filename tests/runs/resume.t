@@ -53,6 +53,21 @@ tagloom resume --db b.db 1 >out 2>err
 is "$?" 0 "resume RUN"
 is "$(bits)" "$whole" "the same bits again"
 
+# From any folder: relative paths of the script begin where it was started.
+mkdir -p scripts
+sed "s/epochs = tl.arg(\"epochs\", 4000)/epochs = 60/; s/seeds = { 3 }/seeds = { 4 }/" long.lua >scripts/short.lua
+mkdir -p away && mv data moved
+tagloom run scripts/short.lua --db c.db >out 2>err
+is "$?" 3 "(data that are not there)"
+mv moved data
+tagloom run scripts/short.lua --db c.db >out 2>err
+is "$?" 0 "a script beside which the data are not"
+tagloom sql --db c.db --write "UPDATE run SET status = 'killed'" >/dev/null
+(cd away && TAGLOOM_PLUGIN_PATH=../plugins:$BUILD/build/plugins tagloom resume --db ../c.db) >out 2>err
+is "$? $(DB=c.db sql "SELECT status FROM run")" "0 done" "resume from another folder"
+(cd away && tagloom reproduce --db ../c.db 1) >out 2>err
+has "$? $(cat out)" "0 run 1: same bits" "reproduce from another folder"
+
 DB=whole.db
 tagloom reproduce --db whole.db 1 --threads 1 >out 2>err
 is "$?" 0 "reproduce, with another number of threads"

@@ -165,7 +165,7 @@ upgrade(void)
 	ok(s && !e.status, "a database of version 1 is upgraded even when it is opened for reading%s", e.text);
 	if (!s)
 		return;
-	ok(count(s, "SELECT value FROM meta WHERE key = 'schema_version'") == 3 && count(s, "SELECT value FROM meta WHERE key = 'upgraded_from'") == 1, "it says so");
+	ok(count(s, "SELECT value FROM meta WHERE key = 'schema_version'") == 4 && count(s, "SELECT value FROM meta WHERE key = 'upgraded_from'") == 1, "it says so");
 	ok(count(s, "SELECT count(*) FROM run") == 2 && count(s, "SELECT count(*) FROM result") == 3 && count(s, "SELECT 100 * value FROM result WHERE split = 'valid'") == 75
 	       && count(s, "SELECT length(logits) FROM prediction") == 12 && count(s, "SELECT count(*) FROM my_notes") == 1, "every row is kept, a table of the user's own too");
 	ok(count(s, "SELECT n FROM mine") == 3, "a view of the user's own still works");
@@ -183,7 +183,7 @@ upgrade(void)
 	shell("fresh.db", "UPDATE meta SET value = '1' WHERE key = 'schema_version'");
 	e = (tl_error){ 0 };
 	s = tl_store_open("fresh.db", false, &e);
-	ok(s && count(s, "SELECT value FROM meta WHERE key = 'schema_version'") == 3, "columns that are there already do not stop an upgrade%s", e.text);
+	ok(s && count(s, "SELECT value FROM meta WHERE key = 'schema_version'") == 4, "columns that are there already do not stop an upgrade%s", e.text);
 	tl_store_close(s);
 	free(sql);
 	free(path);

@@ -98,6 +98,16 @@ for f in "$SRC"/results/queries/*.sql; do
 	ok $? "results/queries/$(basename "$f")"
 done
 
+is "$(tagloom sql --file best-arms)" "$(tagloom sql --file "$SRC/results/queries/best-arms.sql")" "sql: a query that the program carries, by name"
+refuse 3 "did you mean slowest-runs; there are best-arms, " "sql: a query that is not there" sql --file slowest-run
+refuse 3 "nowhere.db: cannot be attached: there is no such file" "sql: attaching what is not there" sql "ATTACH 'nowhere.db' AS x"
+cp "$TAGLOOM_DB" other.db
+is "$(tagloom sql --format csv "ATTACH 'other.db' AS x; SELECT count(*) FROM x.run" | tail -1)" 15 "sql: attaching another database"
+for change in "PRAGMA query_only = 0; DELETE FROM run" "PRAGMA journal_mode = DELETE" "PRAGMA user_version = 3" "CREATE TABLE t (a)"; do
+	refuse 3 "open for reading only" "sql: $change" sql "$change"
+done
+is "$(tagloom sql --format csv 'SELECT count(*) FROM run' | tail -1)" 15 "sql: nothing was deleted"
+
 # --- rescore: 32 of 40 right, and half of the documents
 tagloom rescore 11 14 --metrics p@1,ndcg@3 --format csv >out 2>err
 ok $? "rescore"

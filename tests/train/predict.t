@@ -75,4 +75,17 @@ tagloom run again.lua --db r.db --threads 1 >out 2>err
 ok $? "what was exported is a checkpoint to start from"
 tagloom export --db r.db --run "$linear" lin.d 2>e
 ok $? "export of a linear model"
+
+# Damaged files: status 3, and the file is named.
+for f in state.bin weights.safetensors config.json tokenizer.json; do
+	for run in $cnn $linear; do
+		folder=r.db.d/$(tagloom sql --db r.db --format csv "SELECT identity FROM run WHERE id = $run" | tail -1 | tr -d '\r')
+		[ -s "$folder/$f" ] || continue
+		cp "$folder/$f" kept
+		head -c $(($(wc -c <kept) / 2)) kept >"$folder/$f"
+		tagloom predict --db r.db --run "$run" --input in.jsonl >p 2>e
+		is "$? $(grep -c "$f" e)" "3 1" "half of $f: exit status 3, and it is named"
+		cp kept "$folder/$f"
+	done
+done
 done_testing
