@@ -25,6 +25,7 @@ typedef struct child {
 	tl_plan_set plan;
 	tl_plan_arm *chosen;
 	double beat;
+	tl_device_words device;
 	tl_error e;
 } child;
 
@@ -204,13 +205,17 @@ end:
 	return status;
 }
 
-/* The arm of that name whose identity is the run's. */
+/* The arm of that name whose identity is the run's, on the run's device. */
 static int
 choose_arm(child *c)
 {
 	tl_text changed = { 0 };
-	int found = 0;
+	char *device = tl_store_text(c->store, &c->e, "SELECT device FROM run WHERE id = ?1", "i", c->run);
+	int found = 0, status = c->e.status ? -1 : tl_device_look(device ? device : "cpu", &c->device, &c->e);
 
+	free(device);
+	if (status)
+		return -1;
 	for (int64_t i = 0; i < c->plan.n_arms && !c->chosen; i++) {
 		tl_plan_arm *arm = &c->plan.arms[i];
 		json_t *parts = NULL;
@@ -218,7 +223,7 @@ choose_arm(child *c)
 		if (strcmp(arm->experiment, c->experiment) || strcmp(arm->name, c->arm))
 			continue;
 		found++;
-		if (tl_plan_open_data(&c->plan, arm, &c->e) || tl_plan_identity(&c->plan, arm, c->seed, "cpu", hex, &parts, &c->e)) {
+		if (tl_plan_open_data(&c->plan, arm, &c->e) || tl_plan_identity(&c->plan, arm, c->seed, c->device.identity, hex, &parts, &c->e)) {
 			tl_text_free(&changed);
 			return -1;
 		}
@@ -296,7 +301,7 @@ record_plugins(child *c)
 static json_t *
 summary_json(const child *c, const tl_run_summary *s)
 {
-	json_t *j = json_pack("{s:f, s:I, s:i, s:s}", "train_seconds", s->train_seconds, "peak_rss_bytes", (json_int_t)s->peak_rss_bytes, "threads", c->threads, "device", "cpu");
+	json_t *j = json_pack("{s:f, s:I, s:i, s:s}", "train_seconds", s->train_seconds, "peak_rss_bytes", (json_int_t)s->peak_rss_bytes, "threads", c->threads, "device", c->device.column);
 
 	if (s->weights_sha256[0]) {
 		json_object_set_new(j, "weights_sha256", json_string(s->weights_sha256));
@@ -333,7 +338,7 @@ train(child *c)
 {
 	tl_recorder rec = { c, on_curve, on_result, on_predictions, on_heartbeat, on_message, on_artifact, on_epoch, on_interrupted };
 	char *folder = tl_run_folder(c->db, c->identity), *checkpoint = tl_path_join(folder, "checkpoint.safetensors");
-	tl_run_options o = { .folder = folder, .script_dir = c->plan.script_dir, .threads = c->threads, .device = "cpu",
+	tl_run_options o = { .folder = folder, .script_dir = c->plan.script_dir, .threads = c->threads, .device = c->device.column,
 		             .dataset = c->plan.datasets[c->chosen->data].d };
 	tl_run_summary summary = { .best_epoch = 0 };
 	json_t *config = tl_plan_run_config(c->chosen, c->seed);

@@ -1,5 +1,6 @@
 /* doctor.c - what this machine offers, where plugins come from, and whether a database is sound. */
 #include "cmd.h"
+#include "sweep.h"
 #include "data/data.h"
 #include "plugin/host.h"
 #include "store/store.h"
@@ -46,6 +47,8 @@ machine(void)
 	char *cpu = proc_value("/proc/cpuinfo", "model name"), *memory = proc_value("/proc/meminfo", "MemTotal"), *free_memory = proc_value("/proc/meminfo", "MemAvailable"), *cache = tl_cache_dir();
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
 	cpu_set_t mask;
+	tl_device_words device;
+	tl_error e = { 0 };
 	int allowed = sched_getaffinity(0, sizeof mask, &mask) ? (int)online : CPU_COUNT(&mask);
 
 	SAY("tagloom", TL_VERSION);
@@ -55,7 +58,14 @@ machine(void)
 	SAY("GEMM library", "%s", tl_gemm_library());
 	if (memory)
 		SAY("memory", "%lld MiB, %lld MiB available", strtoll(memory, NULL, 10) / 1024, free_memory ? strtoll(free_memory, NULL, 10) / 1024 : 0LL);
-	SAY("device cuda", "%s", tl_exists("/proc/driver/nvidia/version") ? "an NVIDIA driver is here; this build computes on the CPU" : "no NVIDIA driver found");
+	if (tl_device_ask("cuda:0", &device, &e))
+		SAY("device cuda", "%s", e.text);
+	for (int i = 1; !e.status; i++) {
+		char next[32];
+		SAY("device", "%s: %s, %s", device.column, device.identity, device.memory);
+		snprintf(next, sizeof next, "cuda:%d", i);
+		tl_device_ask(next, &device, &e);
+	}
 	SAY("token cache", "%s", cache ? cache : "no usable folder; token ids are made anew for every run");
 	free(cpu);
 	free(memory);

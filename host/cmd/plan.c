@@ -36,18 +36,6 @@ tl_cpu_count(void)
 }
 
 static int
-check_device(tl_sweep_options *o, const char *device, tl_error *e)
-{
-	if (!device || !strcmp(device, "auto") || !strcmp(device, "cpu")) {
-		o->device = "cpu";
-		return 0;
-	}
-	if (!strcmp(device, "cuda") || tl_starts(device, "cuda:"))
-		return tl_error_set(e, TL_ENVIRONMENT, "--device %s: this build has no CUDA kernels; use --device cpu", device);
-	return tl_error_set(e, TL_USAGE, "--device %s: wanted cpu, cuda, cuda:0 or auto", device);
-}
-
-static int
 positive(const tl_args *a, const char *name, int64_t fallback, int64_t *out, tl_error *e)
 {
 	*out = tl_arg_int(a, name, fallback, e);
@@ -73,7 +61,7 @@ tl_sweep_read(tl_sweep_options *o, const tl_args *a, tl_error *e)
 		return -1;
 	o->jobs = (int)TL_MIN(jobs, 256);
 	o->threads = (int)TL_MIN(threads, 1024);
-	return check_device(o, tl_arg_value(a, "--device", NULL), e);
+	return tl_device_ask(tl_arg_value(a, "--device", NULL), &o->device, e);
 }
 
 /* Value of an option at words[*i], in all the spellings that main.c takes; NULL where it is another one. */
@@ -97,7 +85,7 @@ tl_sweep_recall(tl_sweep_options *o, const json_t *words, tl_error *e)
 {
 	size_t n = json_array_size(words);
 
-	*o = (tl_sweep_options){ .jobs = 1, .threads = tl_cpu_count(), .device = "cpu", .define = tl_alloc((n + 1) * sizeof *o->define) };
+	*o = (tl_sweep_options){ .jobs = 1, .threads = tl_cpu_count(), .device = { "cpu", "cpu", "" }, .define = tl_alloc((n + 1) * sizeof *o->define) };
 	for (size_t i = 0; i < n; i++) {
 		const char *w = json_string_value(json_array_get(words, i)), *v;
 		if (!w)
@@ -347,6 +335,8 @@ tl_plan_runs(tl_plan_set *p, const tl_sweep_options *o, tl_error *e)
 		tl_plan_arm *arm = &p->arms[n];
 		if (tl_plan_open_data(p, arm, e))
 			return -1;
+		if (tl_train_fits(json_object_get(arm->config, "train"), json_object_get(arm->config, "model"), p->registry, o->device.column, e))
+			return tl_error_who(e, "arm %s", arm->name);
 		json_array_foreach((json_t *)tl_script_experiments(p->script), i, x) {
 			if (strcmp(tl_json_string(x, "name", ""), arm->experiment))
 				continue;
@@ -357,7 +347,7 @@ tl_plan_runs(tl_plan_set *p, const tl_sweep_options *o, tl_error *e)
 				p->runs = tl_grow(p->runs, p->n_runs, &p->room_runs, sizeof *p->runs);
 				r = &p->runs[p->n_runs];
 				*r = (tl_planned){ .arm = (int)n, .seed = json_integer_value(seed) };
-				if (tl_plan_identity(p, arm, r->seed, o->device, r->identity, &r->parts, e))
+				if (tl_plan_identity(p, arm, r->seed, o->device.identity, r->identity, &r->parts, e))
 					return tl_error_who(e, "arm %s", arm->name);
 				p->n_runs++;
 			}

@@ -170,7 +170,7 @@ register_run(tl_store *s, tl_plan_set *p, tl_planned *r, const tl_sweep_options 
 {
 	const tl_plan_arm *arm = &p->arms[r->arm];
 
-	r->run = tl_store_run_for(s, arm->row, p->datasets[arm->data].row, r->seed, r->identity, o->device, o->threads / TL_MAX(o->jobs, 1), &r->status, e);
+	r->run = tl_store_run_for(s, arm->row, p->datasets[arm->data].row, r->seed, r->identity, tl_modules_fit(json_object_get(arm->config, "model"), p->registry) ? "cpu" : o->device.column, o->threads / TL_MAX(o->jobs, 1), &r->status, e);
 	if (r->run < 0)
 		return -1;
 	for (int64_t i = 0; &p->runs[i] != r; i++)

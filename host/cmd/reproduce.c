@@ -13,6 +13,7 @@ typedef struct past { /* the run as the database has it */
 	int64_t run, arm_row, experiment, seed;
 	char *identity, *arm, *name, *script, *text, *argv, *parts, *weights, *folder, *db;
 	json_t *sources, *words;
+	tl_device_words device;
 } past;
 
 static char *
@@ -48,6 +49,10 @@ read_past(tl_store *s, const char *name, past *p, tl_error *e)
 	p->folder = tl_folder_of_run(s, p->run, e);
 	p->db = realpath(tl_store_path(s), NULL);
 	p->parts = tl_store_text(s, e, "SELECT parts FROM run WHERE id = ?1", "i", p->run);
+	status = tl_store_text(s, e, "SELECT device FROM run WHERE id = ?1", "i", p->run);
+	if (!e->status && tl_device_ask(status ? status : "cpu", &p->device, e))
+		tl_error_who(e, "run %lld was computed on %s", (long long)p->run, status);
+	free(status);
 	p->arm = field(s, "SELECT name FROM arm WHERE id = ?1", p->arm_row, "the arm", e);
 	p->name = field(s, "SELECT name FROM experiment WHERE id = ?1", p->experiment, "the experiment", e);
 	p->script = field(s, "SELECT script FROM experiment WHERE id = ?1", p->experiment, "the script's path", e);
@@ -93,7 +98,7 @@ choose(tl_plan_set *plan, const past *p, tl_text *changed, tl_error *e)
 		tl_planned r = { .arm = (int)i, .seed = p->seed };
 		if (strcmp(arm->experiment, p->name) || strcmp(arm->name, p->arm))
 			continue;
-		if (tl_plan_open_data(plan, arm, e) || tl_plan_identity(plan, arm, p->seed, "cpu", r.identity, &r.parts, e))
+		if (tl_plan_open_data(plan, arm, e) || tl_plan_identity(plan, arm, p->seed, p->device.identity, r.identity, &r.parts, e))
 			return -1;
 		if (!strcmp(r.identity, p->identity)) {
 			plan->runs = tl_grow(plan->runs, plan->n_runs, &plan->room_runs, sizeof *plan->runs);
@@ -232,7 +237,7 @@ static int
 run_again(tl_plan_set *plan, const past *p, const char *db, const tl_args *a, bool quiet, tl_error *e)
 {
 	int64_t threads = tl_arg_int(a, "--threads", tl_cpu_count(), e);
-	tl_sweep_options o = { .db = db, .jobs = 1, .threads = (int)TL_MAX(threads, 1), .device = "cpu", .quiet = quiet };
+	tl_sweep_options o = { .db = db, .jobs = 1, .threads = (int)TL_MAX(threads, 1), .device = p->device, .quiet = quiet };
 	tl_sweep s = { .db = db, .jobs = 1, .threads = o.threads, .quiet = quiet };
 	tl_job *j;
 	int status;

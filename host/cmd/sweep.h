@@ -11,9 +11,21 @@
 #include "store/store.h"
 #include "train/train.h"
 
+/* --- devices (device.c) ------------------------------------------------------------------------------------------------------- */
+typedef struct tl_device_words {
+	char column[64];                 /* of the table run: "cpu", "cuda:0", "cuda-emulated:0"; tl_run_options takes it */
+	char identity[256];              /* what decides numbers: "cpu", "NVIDIA H200, cublasLt 13.0.2" */
+	char memory[64];
+} tl_device_words;
+/* What --device names (NULL: auto), looked at by a process of its own: this one starts no CUDA. */
+int tl_device_ask(const char *device, tl_device_words *out, tl_error *e);
+/* The same in this process: for a run's own. */
+int tl_device_look(const char *device, tl_device_words *out, tl_error *e);
+
 /* --- options of a sweep, read from the command line or from an experiment's argv (plan.c) ---------------------------------- */
 typedef struct tl_sweep_options {
-	const char *db, *only, *device;
+	const char *db, *only;
+	tl_device_words device;
 	const char **define;
 	int n_define, jobs, threads;
 	int64_t limit_docs;

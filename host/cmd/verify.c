@@ -62,6 +62,9 @@ run(const tl_args *a, tl_error *e)
 	if (strcmp(precision, "f32") && strcmp(precision, "f64"))
 		return tl_error_set(e, TL_USAGE, "--precision %s: wanted f64 (as the file is) or f32", precision);
 	o.single = !strcmp(precision, "f32");
+	o.device = tl_arg_value(a, "--device", "cpu");
+	if (!strcmp(o.device, "cpu"))
+		o.device = NULL;
 	r = tl_registry_new();
 	for (int i = 0; i < a->n; i++)
 		unreadable += verify_file(a->operand[i], r, &o, &n, &failed, e) < 0;
@@ -74,6 +77,7 @@ run(const tl_args *a, tl_error *e)
 
 static const tl_option options[] = {
 	{ "--precision", "f64|f32", "compute in float64 where the file holds float64 (default), or in float32 with its tolerance", 0, false },
+	{ "--device", "DEVICE", "compute there, in float32: cpu (default), cuda, cuda:0", 0, false },
 	{ "--perturb", NULL, "change one given input first, to show that the checks can fail", 0, false },
 	{ "--threads", "N", "worker threads (default 1)", 0, false },
 	{ 0 }
@@ -81,7 +85,7 @@ static const tl_option options[] = {
 
 const tl_verb tl_verb_verify = {
 	.name = "verify",
-	.synopsis = "FILE.safetensors|FILE.json... [--precision f32] [--perturb] [--threads N]",
+	.synopsis = "FILE.safetensors|FILE.json... [--precision f32] [--device cuda:0] [--perturb] [--threads N]",
 	.summary = "hold reference values against what this build computes",
 	.description = "Prints one TAP line per expected tensor or group of values, with the largest error and where it is. Exit status 1: some value is wrong or could not be computed.",
 	.options = options,

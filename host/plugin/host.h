@@ -121,7 +121,7 @@ int tl_model_save_state(tl_model *m, tl_text *bytes);
 int tl_model_load_state(tl_model *m, const void *bytes, size_t n);
 
 /* --- reference vectors (.safetensors; the JSON kinds are checked by the layer above, which has the metrics) ------------------------ */
-typedef struct tl_verify_options { bool single /* compute in float32 */, perturb /* change one input first */; int threads; } tl_verify_options;
+typedef struct tl_verify_options { bool single /* compute in float32 */, perturb /* change one input first */; int threads; const char *device; /* NULL: the CPU; else in float32 there */ } tl_verify_options;
 /* Prints one line "ok - FILE: TENSOR: ..." or "not ok - ..." per expected tensor; counts the latter in *failed. Returns the number of lines, -1 where the
  * file cannot be read as a vector. */
 int tl_verify_vector(const char *path, tl_registry *r, FILE *out, const tl_verify_options *o, int *failed, tl_error *e);

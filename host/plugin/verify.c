@@ -496,17 +496,22 @@ tl_verify_vector(const char *path, tl_registry *r, FILE *out, const tl_verify_op
 	struct verify k = { .out = out, .perturb = o->perturb };
 	tl_error why = { 0 };
 	tl_pool *pool;
+	tl_device *device = NULL;
 	bool single;
 
 	if (tl_vector_read(&k.v, path, e) < 0) {
 		tl_vector_close(&k.v);
 		return -1;
 	}
-	single = o->single || !k.v.is_double;
+	if (o->device && !(device = tl_device_open(o->device, e))) {
+		tl_vector_close(&k.v);
+		return -1;
+	}
+	single = o->single || !k.v.is_double || device;
 	k.rtol = single && k.v.is_double ? fmax(k.v.rtol, 1e-5) : k.v.rtol;
 	k.atol = single && k.v.is_double ? fmax(k.v.atol, 1e-6) : k.v.atol;
 	pool = tl_pool_new(o->threads > 1 ? o->threads : 1);
-	k.m = tl_model_build(&(tl_model_setup){ .registry = r, .modules = k.v.modules, .compute = single ? TL_F32 : TL_F64, .pool = pool, .seed = 1, .n_labels = k.v.n_labels,
+	k.m = tl_model_build(&(tl_model_setup){ .registry = r, .modules = k.v.modules, .compute = single ? TL_F32 : TL_F64, .device = device, .pool = pool, .seed = 1, .n_labels = k.v.n_labels,
 		.statistics = k.v.has_statistics ? &k.v.statistics : NULL, .dims = k.v.dims }, &k.v.in, &why);
 	if (!k.m || compute(&k, &why) < 0) {
 		int before = k.lines;
@@ -517,6 +522,7 @@ tl_verify_vector(const char *path, tl_registry *r, FILE *out, const tl_verify_op
 	if (!k.lines)
 		line(&k, false, "the file", " holds no expected tensor");
 	tl_model_free(k.m);
+	tl_device_close(device);
 	tl_pool_free(pool);
 	tl_vector_close(&k.v);
 	*failed += k.failed;

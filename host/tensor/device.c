@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "kernel.h"
 #include "memory.h"
 
 /* --- spaces --- */
@@ -223,16 +224,12 @@ tl_device_open(const char *what, tl_error *e)
 	tl_device_open_fn open;
 	tl_device *d = NULL;
 	char why[600] = "";
-	int index = 0;
+	bool emulated = tl_starts(what, "cuda-emulated:");
+	const char *number = emulated ? what + 14 : tl_starts(what, "cuda:") ? what + 5 : "0";
+	char *end;
+	int index = (int)strtol(number, &end, 10);
 
-	if (tl_starts(what, "cuda:")) {
-		char *end;
-		index = (int)strtol(what + 5, &end, 10);
-		if (end == what + 5 || *end || index < 0) {
-			tl_error_set(e, TL_USAGE, "device %s: wanted cpu, cuda, cuda:NUMBER or auto", what);
-			return NULL;
-		}
-	} else if (!tl_streq(what, "cuda")) {
+	if ((!emulated && !tl_starts(what, "cuda:") && !tl_streq(what, "cuda")) || end == number || *end || index < 0) {
 		tl_error_set(e, TL_USAGE, "device %s: wanted cpu, cuda, cuda:NUMBER or auto", what);
 		return NULL;
 	}
@@ -244,6 +241,11 @@ tl_device_open(const char *what, tl_error *e)
 	}
 	if (open(index, sizeof(tl_device), &d, why, sizeof why) || !d) {
 		tl_error_set(e, TL_ENVIRONMENT, "device %s: %s", what, why);
+		return NULL;
+	}
+	if (emulated && !tl_streq(d->kind, "cuda-emulated")) {
+		tl_error_set(e, TL_ENVIRONMENT, "device %s: %s is a real one; an emulated one is had by TAGLOOM_CUDA alone", what, loaded.path);
+		d->close(d);
 		return NULL;
 	}
 	tl_ops_of_device();

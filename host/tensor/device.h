@@ -75,19 +75,6 @@ typedef int (*tl_device_open_fn)(int index, uint32_t size, tl_device **out, char
 /* Kernels of op NAME: `const tl_device_kernels tl_cuda_NAME`. */
 typedef struct tl_device_kernels { tl_kernel f32, bf16; } tl_device_kernels;
 
-/* --- for kernels, beside tensor.h --- */
-/* A place in which a kernel may write the row of its op (any nonzero) where data does not fit that only the device has seen; the host
- * tells it when it next looks. */
-TL_API int32_t *tl_device_flag(tl_ctx *ctx);
-TL_API tl_device *tl_device_of(tl_ctx *ctx);
-TL_API int tl_op_refuse(tl_op_call *c, const char *format, ...) __attribute__((format(printf, 2, 3))); /* "linear: ..." */
-/* Offsets [n + 1] are data: ascending from 0 to `total`. Index values: all in [low, high). On a device both look at the host's copy;
- * values that the device itself computed are not looked at here. */
-TL_API int tl_check_offsets(tl_op_call *c, int input, int64_t total);
-TL_API int tl_check_index(tl_op_call *c, int input, int64_t low, int64_t high);
-TL_API int64_t tl_rows(const tl_view *v, int last);       /* product of all axes but the `last` last ones */
-TL_API int64_t tl_tail(const tl_view *v, int last);       /* product of the `last` last axes */
-
 #ifdef __cplusplus
 }
 #endif

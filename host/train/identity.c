@@ -224,7 +224,7 @@ tl_run_identity(const json_t *config, tl_registry *r, const tl_dataset *d, const
 		bad = tl_no_logits(e) < 0;
 	if (!bad) {
 		all = json_pack("{si ss sO sO sO ss ss ss}", "numeric", TL_NUMERIC_VERSION, "dataset", d->sha256, "model", p.modules, "plugins", p.plugins, "files", p.files,
-		                "device", device ? device : "cpu", "isa", tl_isa(), "gemm", tl_gemm_library());
+		                "device", device && !p.fits ? device : "cpu", "isa", tl_isa(), "gemm", tl_gemm_library());
 		if (!p.fits || p.needs_seed)
 			json_object_set(all, "seed", json_object_get(config, "seed"));
 		json_object_set_new(all, "data", json_pack("{s:I}", "keep", (json_int_t)d->keep));

@@ -128,8 +128,6 @@ int tl_weights_read(tl_weights *w, const char *path, tl_error *e);
 char *tl_find_path(const char *path, const char *script_dir);
 /* The tokenizer that a model's encoder wants: its weights folder's, or one trained on the training texts (cached by content). *out NULL where it has none. */
 int tl_run_tokenizer(const json_t *modules, tl_registry *r, const tl_dataset *d, const char *script_dir, tl_tokenizer **out, bool *uses_features, tl_error *e);
-/* Does a module fit by itself (linear)? Then `train` is ignored. */
-bool tl_modules_fit(const json_t *modules, tl_registry *r);
 /* The sentence for a model that writes no logits. Returns -1. */
 int tl_no_logits(tl_error *e);
 /* `train` without the keys that decide no number. */

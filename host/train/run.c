@@ -188,20 +188,33 @@ tl_model_trains(tl_model *m, tl_error *e)
 	return losses ? 0 : tl_error_set(e, TL_USAGE, "no module of the model has a loss, so nothing would be trained; add a classifier");
 }
 
-/* The device that was asked for, and whether it can compute what was asked for. Modules that fit by themselves compute on the CPU. */
+int
+tl_train_fits(const json_t *train, const json_t *modules, tl_registry *r, const char *device, tl_error *e)
+{
+	const char *precision = tl_json_string(train, "precision", "f32");
+	bool cpu = !strcmp(device, "cpu");
+
+	if (tl_modules_fit(modules, r))
+		return 0;
+	if (cpu && strcmp(precision, "f32") && strcmp(precision, "f64"))
+		return tl_error_set(e, TL_USAGE, "train.precision %s: the CPU computes in f32 or f64; that one needs --device cuda", precision);
+	if (!cpu && !strcmp(precision, "f64"))
+		return tl_error_set(e, TL_USAGE, "train.precision f64 on the device %s: GPUs compute in f32 or tf32 here; use --device cpu", device);
+	return 0;
+}
+
 static int
 open_device(tl_run *run)
 {
-	const char *device = run->o->device ? run->o->device : "cpu", *precision = tl_json_string(run->train, "precision", "f32");
-	bool cpu = !strcmp(device, "cpu") || tl_modules_fit(run->modules, run->registry);
+	const char *device = run->o->device ? run->o->device : "cpu";
 
-	if (cpu ? strcmp(precision, "f32") && strcmp(precision, "f64") : !strcmp(precision, "f64"))
-		return tl_error_set(run->e, TL_USAGE, "train.precision %s on the device %s: %s", precision, cpu ? "cpu" : device, cpu ? "the CPU computes in f32 or f64" : "a GPU computes in f32 or tf32");
-	if (cpu)
+	if (tl_train_fits(run->train, run->modules, run->registry, device, run->e))
+		return -1;
+	if (!strcmp(device, "cpu") || tl_modules_fit(run->modules, run->registry))
 		return 0;
 	if (!(run->device = tl_device_open(device, run->e)))
 		return -1;
-	run->device->tf32 = !strcmp(precision, "tf32");
+	run->device->tf32 = !strcmp(tl_json_string(run->train, "precision", "f32"), "tf32");
 	return 0;
 }
 

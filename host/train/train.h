@@ -89,6 +89,10 @@ tl_dataset *tl_run_dataset(const json_t *config, tl_registry *r, const char *scr
 int tl_run_train(const json_t *config, tl_registry *r, const tl_run_options *o, const tl_recorder *rec, tl_run_summary *summary, tl_error *e);
 /* Writes the model logits, and has it a loss? Without, it would train for nothing. */
 int tl_model_trains(tl_model *m, tl_error *e);
+/* Does a module fit by itself (linear)? Then `train` is ignored. */
+bool tl_modules_fit(const json_t *modules, tl_registry *r);
+/* Can this device ("cpu", "cuda:0") compute in `train`'s precision? Modules that fit by themselves compute on the CPU anyway. 0, or -1 with a sentence. */
+int tl_train_fits(const json_t *train, const json_t *modules, tl_registry *r, const char *device, tl_error *e);
 /* Fills in every missing key of `train` with its default and refuses unknown ones (nearest name). has_valid decides `select`. */
 int tl_train_defaults(json_t *train, bool has_valid, tl_error *e);
 /* The configuration's part that decides numbers, as canonical JSON -> identity hash. Adds plugin hashes, dataset hash, initial-weight and tokenizer hashes,

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "tensor/core.h"
-#include "tensor/device.h"
+#include "tensor/kernel.h"
 #include "tensor/cpu/rows.h"
 
 #ifdef TL_DOUBLE

@@ -28,7 +28,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "tensor/device.h"
+#include "tensor/kernel.h"
 
 typedef __nv_bfloat16 tl_bf16;
 
