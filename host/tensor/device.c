@@ -475,6 +475,12 @@ tl_upload(tl_ctx *ctx, const void *host, size_t bytes)
 	return p && !tl_step_put(ctx, p, host, bytes) ? p : NULL;
 }
 
+void *
+tl_host_scratch(tl_ctx *ctx, size_t bytes)
+{
+	return tl_arena_alloc(ctx->arena, bytes ? bytes : 1);
+}
+
 const int32_t *
 tl_op_ints(const tl_op_call *c, int input)
 {

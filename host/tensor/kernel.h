@@ -12,6 +12,8 @@ extern "C" {
  * tells it when it next looks. */
 TL_API int32_t *tl_device_flag(tl_ctx *ctx);
 TL_API tl_device *tl_device_of(tl_ctx *ctx);
+/* Memory of the host until the op returns, for what tl_upload sends. */
+TL_API void *tl_host_scratch(tl_ctx *ctx, size_t bytes);
 TL_API int tl_op_refuse(tl_op_call *c, const char *format, ...) __attribute__((format(printf, 2, 3))); /* "linear: ..." */
 /* Offsets [n + 1] are data: ascending from 0 to `total`. Index values: all in [low, high). On a device both look at the host's copy;
  * values that the device itself computed are not looked at here. */

@@ -7,8 +7,6 @@
  */
 #include "tensor/cuda/cuda.h"
 
-#include <stdlib.h>
-
 /* 64 x 64 scores for 16 x 16 threads, 4 x 4 each; a row in shared memory is 68 numbers long, so that columns lie in different banks. */
 constexpr int TILE = 64, LINE = 68, BUFFER = TILE * LINE;
 
@@ -281,21 +279,19 @@ tasks_of(tl_op_call *c, bool of_keys, int64_t *n)
 	int64_t documents = c->in[1].count - 1, most = 0, heads = (int64_t)c->arg[0];
 	uint64_t base = 0;
 	task *list;
-	const task *there;
 
 	*n = 0;
 	for (int64_t b = 0; b < documents; b++)
 		most += (along[b + 1] - along[b] + TILE - 1) / TILE;
-	list = (task *)malloc((size_t)(most + 1) * sizeof *list);
+	list = (task *)tl_host_scratch(c->ctx, (size_t)(most + 1) * sizeof *list);
 	for (int64_t b = 0; b < documents; b++) {
 		int32_t queries = qo[b + 1] - qo[b], keys = ko[b + 1] - ko[b], count = of_keys ? keys : queries;
 		for (int32_t at = 0; at < count; at += TILE)
 			list[(*n)++] = task{ qo[b], queries, ko[b], keys, at, count - at < TILE ? count - at : TILE, base };
 		base += (uint64_t)(queries > keys ? queries : keys) * (uint64_t)heads * (uint64_t)keys;
 	}
-	there = (const task *)tl_upload(c->ctx, list, (size_t)(*n + 1) * sizeof *list);
-	free(list);
-	return there;
+	list[*n] = task{};
+	return (const task *)tl_upload(c->ctx, list, (size_t)(*n + 1) * sizeof *list);
 }
 
 static int

@@ -17,7 +17,8 @@
  * - Data that shapes do not show is checked as on the CPU: tl_check_offsets(c, i, total) and tl_check_index(c, i, low, high) look at the host's
  *   copy, tl_op_ints(c, i) gives it (NULL where the device computed the integers). A kernel never trusts an index: one outside its range
  *   sets *tl_device_flag(ctx) to the op's place among the rows (TL_ROW_name) + 1 and is skipped. Offsets always come from the host.
- * - tl_scratch(c->ctx, bytes) is device memory until the op returns; tl_upload(c->ctx, host, bytes) puts host bytes there.
+ * - tl_scratch(c->ctx, bytes) is device memory until the op returns; tl_upload(c->ctx, host, bytes) puts host bytes there, which
+ *   lie in tl_host_scratch(c->ctx, bytes): a kernel's host side calls no malloc.
  * - Nothing here but CUDA C++ that tests/cuda/emulate can compile with g++: no inline PTX, no cooperative groups, no <cub>.
  */
 #ifndef HOST_TENSOR_CUDA_H

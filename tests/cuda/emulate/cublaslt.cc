@@ -118,6 +118,7 @@ cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const void *alpha, cons
 		return CUBLAS_STATUS_INVALID_VALUE;
 	if ((d->epilogue & CUBLASLT_EPILOGUE_BIAS) && !d->bias)
 		return CUBLAS_STATUS_INVALID_VALUE;
+	tl_emulated.products++;
 	double *row = (double *)malloc((size_t)(k + 1) * sizeof *row);
 	double *side = (double *)malloc((size_t)(k * n + 1) * sizeof *side);
 	tl_emulate_enter();

@@ -2,7 +2,7 @@
  * cuda_runtime.h - stands in for CUDA's header, so that the sources of host/tensor/cuda are compiled by g++ and run on the CPU (tests).
  * A block's threads are fibers of one thread; blocks run one after the other. What a device would not forgive ends the program with a
  * sentence: a barrier that not every thread reaches, a launch beyond the limits, memory written outside a tensor, device memory that
- * the host touches. TAGLOOM_EMULATE_ORDER=0, 1, ... : in which order blocks and threads run; TAGLOOM_EMULATE_MEMORY: bytes there are.
+ * the host touches (with TAGLOOM_EMULATE_PROTECT=1). TAGLOOM_EMULATE_ORDER=0, 1, ... : in which order blocks and threads run; TAGLOOM_EMULATE_MEMORY: bytes there are.
  */
 #ifndef TESTS_EMULATE_CUDA_RUNTIME_H
 #define TESTS_EMULATE_CUDA_RUNTIME_H
@@ -129,6 +129,10 @@ TL_EMULATE cudaError_t cudaEventDestroy(cudaEvent_t e);
 TL_EMULATE cudaError_t cudaGetLastError(void);
 TL_EMULATE const char *cudaGetErrorString(cudaError_t e);
 template <class F> static inline cudaError_t cudaFuncSetAttribute(F, cudaFuncAttribute, int) { return cudaSuccess; }
+
+/* What was asked of the device so far, for tests: found by dlsym. */
+typedef struct tl_emulated_counts { int64_t launches, products, fills, copies, bytes_up, bytes_down, bytes_within, allocations, waits; } tl_emulated_counts;
+extern "C" __attribute__((visibility("default"))) tl_emulated_counts tl_emulated;
 
 /* --- launches --- */
 TL_EMULATE void tl_emulate_launch(const char *what, dim3 grid, dim3 block, size_t shared, void (*run)(void *arg), void *arg);

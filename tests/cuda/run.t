@@ -1,0 +1,78 @@
+# Runs and reference vectors on the emulated device (tests/cuda/emulate): the same kernels, on the CPU. With TAGLOOM_TEST_DEVICE=cuda:0 on
+# this machine's device (make check-cuda).
+. "$SRC/tests/tap.sh"
+device=${TAGLOOM_TEST_DEVICE:-cuda:0}
+if [ -z "$TAGLOOM_TEST_DEVICE" ]; then
+	so=$BUILD/build/tests/cuda/tagloom-cuda-emulated.so
+	if [ ! -e "$so" ]; then
+		skip "runs on the emulated device" "no C++ compiler was found when it was configured"
+		done_testing
+		exit 0
+	fi
+	TAGLOOM_CUDA=$so
+	export TAGLOOM_CUDA
+	column=cuda-emulated:0
+else
+	column=$device
+fi
+sql() { tagloom sql --db "${DB:-a.db}" --format csv "$1" | sed 1d | tr -d '\r"'; }
+mkdir -p data
+awk 'BEGIN { srand(7); split("red green blue heavy light round square old new fast", w, " ");
+	for (i = 0; i < 60; i++) { n = 3 + int(rand() * 9); t = ""; a = 0; for (k = 0; k < n; k++) { j = 1 + int(rand() * 10); t = t (k ? " " : "") w[j]; if (j <= 3) a = j }
+		f = i < 40 ? "train" : i < 50 ? "valid" : "test"; printf "{\"id\": \"%d\", \"text\": \"%s\", \"labels\": [%s\"l%d\"]}\n", i, t, a ? "\"l" a "\", " : "", 4 + n % 3 >"data/" f ".jsonl" } }'
+printf 'l1\nl2\nl3\nl4\nl5\nl6\n' >data/labels.txt
+script() { # script FILE ENCODER TRAIN
+	cat >"$1" <<LUA
+local tl = require "tagloom"
+return tl.experiment { name = "gpu", data = tl.dataset { path = "data", max_length = 24 },
+	model = { $2, tl.label.classifier { dropout = 0.1, hidden = 16 } },
+	train = { epochs = 2, batch = 16, lr = 1e-2, select = "ndcg@3", $3 }, metrics = { "p@1", "ndcg@3" }, seeds = { 1 } }
+LUA
+}
+script one.lua 'tl.encoder.transformer { dim = 16, layers = 2, heads = 2, ffn = 32, vocab = 60, max_positions = 32 }' ''
+TAGLOOM_EMULATE_PROTECT=1 tagloom run one.lua --db a.db --device "$device" --quiet >out 2>err
+is "$?" 0 "a transformer is trained on the device"
+[ -s err ] && sed 's/^/# /' err
+is "$(sql 'SELECT status, device FROM run')" "done,$column" "the run says on which"
+tagloom run one.lua --db b.db --device cpu --quiet >out 2>err
+is "$?" 0 "and on the CPU"
+curve() { DB=$1 sql "SELECT step || ' ' || printf('%.$2f', value) FROM curve WHERE name = 'loss.total' ORDER BY step"; }
+is "$(curve a.db 3)" "$(curve b.db 3)" "the losses of every step are those of the CPU to three digits: same weights, batches, dropout masks"
+is "$(DB=a.db sql 'SELECT count(*) FROM curve')" "$(DB=b.db sql 'SELECT count(*) FROM curve')" "nothing of the record is missing"
+[ "$(DB=a.db sql 'SELECT identity FROM run')" != "$(DB=b.db sql 'SELECT identity FROM run')" ]
+ok $? "the device is part of a run's identity"
+TAGLOOM_EMULATE_ORDER=7 tagloom run one.lua --db c.db --device "$device" --quiet >out 2>err
+is "$(DB=c.db sql 'SELECT weights_sha256 FROM run')" "$(DB=a.db sql 'SELECT weights_sha256 FROM run')" "again: the same bits, in another order of threads and blocks"
+tagloom run one.lua --db a.db --device "$device" >out 2>err
+has "$(cat out err)" "nothing" "a run that is done is not run again"
+script two.lua 'tl.encoder.cnn { dim = 12, filters = 6, widths = { 2, 3 }, vocab = 60 }' 'accumulate = 2, optimizer = "sgd", '
+tagloom run two.lua --db d.db --device "$device" --quiet >out 2>err && tagloom run two.lua --db e.db --quiet --device cpu >>out 2>>err
+is "$?" 0 "a convolutional encoder, two batches a step, SGD"
+is "$(curve d.db 3)" "$(curve e.db 3)" "the losses are those of the CPU"
+script bad.lua 'tl.encoder.bow { dim = 8, vocab = 60 }' 'lr = 1e30, clip = 0, warmup = 0, '
+tagloom run bad.lua --db f.db --device "$device" --quiet >out 2>err
+is "$? $(DB=f.db sql 'SELECT status FROM run')" "1 failed" "numbers that are no longer finite end the run"
+has "$(DB=f.db sql 'SELECT error FROM run')" "lower lr" "with the sentence"
+script full.lua 'tl.encoder.transformer { dim = 64, layers = 2, heads = 2, ffn = 128, vocab = 60, max_positions = 32 }' ''
+if [ -z "$TAGLOOM_TEST_DEVICE" ]; then
+	TAGLOOM_EMULATE_MEMORY=600000 tagloom run full.lua --db g.db --device "$device" --quiet >out 2>err
+	is "$? $(DB=g.db sql 'SELECT status FROM run')" "1 failed" "too little memory: the run is marked failed"
+	has "$(DB=g.db sql 'SELECT error FROM run')" "of device memory were asked for" "and says what was asked for"
+fi
+tagloom run one.lua --db h.db --device "$device" -D train.precision=f64 >out 2>err
+is "$?" 2 "f64 on a GPU is refused before anything starts"
+has "$(cat err)" "--device cpu" "with a cure"
+tagloom run one.lua --db h.db --device cpu -D train.precision=tf32 >out 2>err
+is "$?" 2 "tf32 on the CPU is refused"
+tagloom run one.lua --db h.db --device cuda:9 >out 2>err
+is "$?" 3 "a device that is not there: status 3"
+has "$(cat err)" "counted from 0" "and a sentence"
+tagloom run one.lua --db i.db --device "$device" --quiet -D train.precision=tf32 >out 2>err
+is "$?" 0 "tf32"
+# Every reference vector, in float32.
+tagloom verify --device "$device" "$SRC"/tests/oracles/vectors/*.safetensors >out 2>err
+is "$?" 0 "reference vectors: $(grep -c '^ok' out) values"
+grep '^not ok' out | head -20 | sed 's/^/# /'
+tagloom verify --device "$device" --perturb "$SRC"/tests/oracles/vectors/classifier_bce_mean.safetensors >out 2>err
+is "$?" 1 "and they can fail"
+done_testing
