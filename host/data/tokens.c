@@ -18,7 +18,7 @@
 #include "base/threads.h"
 
 enum { CHUNK = 256 };
-static const int64_t cache_bound = (int64_t)4 << 30; /* bytes; the files unused for longest go first */
+static const int64_t usual_bound = (int64_t)4 << 30; /* bytes */
 
 struct header { char magic[8]; int64_t n, total; char payload[64]; char padding[40]; }; /* 128 bytes: what follows is aligned */
 static const char magic[8] = "TLTOKEN1";
@@ -175,11 +175,21 @@ older(const void *a, const void *b)
 	return x->used.tv_nsec < y->used.tv_nsec ? -1 : x->used.tv_nsec > y->used.tv_nsec;
 }
 
-/* Keeps the folder under its bound: a file that a running process has mapped stays readable to it after the unlink. */
+static int64_t
+bound(void)
+{
+	const char *text = getenv("TAGLOOM_CACHE_BYTES");
+	long long n = text ? strtoll(text, NULL, 10) : 0;
+
+	return n > 0 ? n : usual_bound;
+}
+
+/* Keeps the folder under its bound, by what was unused for longest: a file that a running process has mapped stays readable to it after the unlink. */
 void
 tl_cache_evict(const char *dir)
 {
 	DIR *d = opendir(dir);
+	int64_t most = bound();
 	struct cached *file = NULL;
 	int64_t n = 0, capacity = 0, total = 0;
 	struct dirent *x;
@@ -187,7 +197,7 @@ tl_cache_evict(const char *dir)
 	while (d && (x = readdir(d))) {
 		struct stat st;
 		char *path;
-		if (!tl_starts(x->d_name, "tokens-") && !tl_starts(x->d_name, "dataset-"))
+		if (!tl_starts(x->d_name, "tokens-") && !tl_starts(x->d_name, "dataset-") && !tl_starts(x->d_name, "wordpiece-"))
 			continue;
 		path = tl_path_join(dir, x->d_name);
 		if (stat(path, &st) < 0) {
@@ -203,7 +213,7 @@ tl_cache_evict(const char *dir)
 	if (n)
 		qsort(file, (size_t)n, sizeof *file, older);
 	for (int64_t i = 0; i < n; i++) {
-		if (total > cache_bound && i + 1 < n) {
+		if (total > most && i + 1 < n) {
 			unlink(file[i].path);
 			total -= file[i].bytes;
 		}

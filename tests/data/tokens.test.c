@@ -33,6 +33,22 @@ files(const char *folder, char *one, size_t room)
 	return n;
 }
 
+/* Opens the ids of one length; were they in the folder "small" before? */
+static bool
+kept(const tl_split *split, const tl_tokenizer *t, int64_t most)
+{
+	char file[512];
+	tl_error e = { 0 };
+	tl_tokens tokens;
+	int before = files("small", file, sizeof file);
+
+	if (tl_tokens_open(&tokens, split, t, most, 1, &e))
+		return false;
+	tl_tokens_close(&tokens);
+	usleep(20000); /* the clock of a file system is coarse */
+	return files("small", file, sizeof file) == before;
+}
+
 int
 main(void)
 {
@@ -103,6 +119,21 @@ main(void)
 	for (int i = 0, status; i < 24; i++)
 		good += wait(&status) > 0 && WIFEXITED(status) && !WEXITSTATUS(status);
 	ok(good == 24 && files("crowd", file, sizeof file) == 1, "24 processes at once all get the ids, and one file is left (%d good)", good);
+	/* A bound that holds two of three files: what was unused for longest goes. */
+	setenv("TAGLOOM_CACHE", "small", 1);
+	ok(!kept(&split, t, 16) && !kept(&split, t, 15) && kept(&split, t, 16), "two files, the first one used again");
+	{
+		struct stat st;
+		char bytes[32];
+		files("small", file, sizeof file);
+		stat(file, &st);
+		snprintf(bytes, sizeof bytes, "%lld", (long long)(5 * st.st_size / 2));
+		setenv("TAGLOOM_CACHE_BYTES", bytes, 1);
+		kept(&split, t, 14);
+		unsetenv("TAGLOOM_CACHE_BYTES");
+	}
+	ok(files("small", file, sizeof file) == 2, "with a third one the bound is passed, and one goes");
+	ok(kept(&split, t, 14) && kept(&split, t, 16) && !kept(&split, t, 15), "the one that was unused for longest");
 	/* A folder that cannot be written. */
 	setenv("TAGLOOM_CACHE", "/proc/no/such/folder", 1);
 	ok(!tl_tokens_open(&tokens, &split, t, 16, 1, &e) && print_of(&tokens) == want, "without a usable folder they are made in memory");

@@ -66,6 +66,19 @@ cp broken/wrong_magic.so first/lgfs.so
 tagloom plugins show label/lgfs >out 2>err
 is "$?" 3 "a refused file hides a good one: nothing else runs in its place"
 unset TAGLOOM_PLUGIN_PATH
+# The plugins beside a program come before those of its --prefix: the program is linked again, with another prefix.
+value() { sed -n "s/^$1 = //p" "$BUILD/config.mak"; }
+mkdir -p here/bin here/lib/tagloom/plugins/labels prefix/lib/tagloom/plugins/labels
+objects=$(find "$BUILD/build/host" "$BUILD/build/gen" -name '*.o' ! -path '*/plugin/registry.o' ! -path '*/cuda/*')
+$(value CC) -D_GNU_SOURCE -w $(value CFLAGS) $(value INCS) -I"$SRC/include" -I"$SRC/host" -I"$BUILD/build/gen" -DTL_VERSION='"x"' -DTL_PREFIX="\"$TMP/prefix\"" "$SRC/host/plugin/registry.c" -Wl,--export-dynamic $objects \
+	-o here/bin/program $(value LDFLAGS) $(value LIBS) >cc.out 2>&1 || cat cc.out >&2
+cp "$good" here/lib/tagloom/plugins/labels/classifier.so
+cp "$good" prefix/lib/tagloom/plugins/labels/classifier.so
+cp "$BUILD/build/plugins/labels/lgfs.so" prefix/lib/tagloom/plugins/labels/
+why=$(here/bin/program plugins --why)
+has "$why" "loaded   $TMP/here/lib/tagloom/plugins/labels/classifier.so: label/classifier" "plugins beside the program come first"
+has "$why" "shadowed $TMP/prefix/lib/tagloom/plugins/labels/classifier.so: shadowed by $TMP/here/lib/" "those of --prefix after them"
+has "$why" "loaded   $TMP/prefix/lib/tagloom/plugins/labels/lgfs.so: label/lgfs" "which are found, too"
 text=$(tagloom plugins show label/classifier)
 for words in 'relu|tanh|gelu, default relu' '[L m]' 'number, default 1' 'hidden > 0'; do has "$text" "$words" "show prints $words"; done
 is "$(tagloom plugins show label/classifier --format json | head -c 1)" "{" "show --format json"
