@@ -445,6 +445,9 @@ build(tl_model *m, const tl_model_setup *setup, tl_error *e)
 		if (bind_states(m, &m->instance[k], e) < 0)
 			return -1;
 	}
+	if (m->tokenizer && m->V >= 0 && (double)tl_tokenizer_size(m->tokenizer) > m->V && tl_checkpoint_of(m->encoder))
+		return tl_error_set(e, TL_USAGE, "%s has a vocabulary of %.0f, but the tokenizer makes ids up to %lld: %s holds the tokenizer of another model", m->encoder->who, m->V,
+		                    (long long)tl_tokenizer_size(m->tokenizer) - 1, tl_checkpoint_of(m->encoder));
 	if (m->tokenizer && m->V >= 0 && (double)tl_tokenizer_size(m->tokenizer) > m->V)
 		return tl_error_set(e, TL_USAGE, "%s has a vocabulary of %.0f, but the tokenizer makes ids up to %lld; vocab = %lld fits it", m->encoder->who, m->V,
 		                    (long long)tl_tokenizer_size(m->tokenizer) - 1, (long long)tl_tokenizer_size(m->tokenizer));

@@ -179,6 +179,7 @@ void tl_point_weights(tl_model_instance *i, tl_weights *from, void *self, tl_are
 char *tl_weights_folder(const char *folder, const char *script_dir);  /* malloc'd path of the folder that exists; else the folder as written */
 char *tl_checkpoint_config(const char *folder, tl_error *e);          /* config.json's text with the pooling; malloc'd */
 bool tl_fresh_allowed(const char *name);                             /* may be missing in a checkpoint */
+const char *tl_checkpoint_of(const tl_model_instance *i); /* an encoder's folder of pretrained weights, or NULL */
 int tl_load_checkpoint(tl_model *m, tl_model_instance *encoder, const char *folder, tl_error *e);
 int tl_freeze(tl_model *m, tl_model_instance *encoder, tl_error *e);
 

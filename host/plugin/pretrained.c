@@ -211,6 +211,8 @@ load_one(tl_model *m, const struct checkpoint *c, const tl_bound_weight *b, int 
 		free(got);
 		return -1;
 	}
+	if (m->skip_weights) /* only what there is to be read was asked */
+		return 0;
 	if (read_values(m, x, tl_weights_at(m->weights, b->index)->tensor, e) < 0)
 		return tl_error_who(e, "%s: tensor %s", c->path[0], x->name);
 	return 0;
@@ -225,7 +227,7 @@ tl_load_checkpoint(tl_model *m, tl_model_instance *encoder, const char *folder, 
 
 	for (int k = 0; !status && k < encoder->n_weights; k++)
 		status = load_one(m, c, &encoder->weight[k], &fresh, e);
-	if (!status && fresh)
+	if (!status && fresh && !m->skip_weights)
 		tl_model_warn(m, "%s: %s has no pooler; a fresh one was made (seeded). pooled = \"mean\" or \"cls\" needs none", encoder->who, folder);
 	close_all(c);
 	free(c);

@@ -175,9 +175,8 @@ copy_of(tl_model *m, tl_model_instance *i, const tl_bound_weight *b, tl_error *e
 	return tl_error_set(e, TL_USAGE, "%s: weight %s copies %s, which these parameters leave out", i->who, b->name, b->row->of);
 }
 
-/* The encoder's checkpoint folder, or NULL. */
-static const char *
-checkpoint_of(const tl_model_instance *i)
+const char *
+tl_checkpoint_of(const tl_model_instance *i)
 {
 	const tl_param *row = i->plugin->kind == TL_KIND_ENCODER ? tl_param_find(i->plugin, "weights", 7) : NULL;
 
@@ -190,8 +189,12 @@ tl_create_weights(tl_model *m, tl_error *e)
 	for (int k = 0; k < m->n; k++)
 		if (m->instance[k].plugin->kind == TL_KIND_ENCODER && tl_freeze(m, &m->instance[k], e) < 0)
 			return tl_error_who(e, "%s", m->instance[k].who);
-	for (int k = 0; k < m->n && m->skip_weights; k++)
+	for (int k = 0; k < m->n && m->skip_weights; k++) {
+		const char *folder = tl_checkpoint_of(&m->instance[k]);
 		tl_point_weights(&m->instance[k], m->weights, m->instance[k].self, m->arena, false);
+		if (folder && !m->blank && tl_load_checkpoint(m, &m->instance[k], folder, e) < 0)
+			return tl_error_who(e, "%s", m->instance[k].who);
+	}
 	if (m->skip_weights)
 		return 0;
 	if (tl_weights_finish(m->weights, e) < 0)
@@ -199,7 +202,7 @@ tl_create_weights(tl_model *m, tl_error *e)
 	for (int k = 0; k < m->n; k++) {
 		tl_model_instance *i = &m->instance[k];
 		double scale = tl_json_number(i->params, "init_scale", 1);
-		const char *folder = checkpoint_of(i);
+		const char *folder = tl_checkpoint_of(i);
 		for (int b = 0; b < i->n_weights; b++) {
 			tl_weight_info *info = tl_weights_at(m->weights, i->weight[b].index);
 			info->lr = tl_json_number(i->params, "lr", -1);

@@ -73,6 +73,24 @@ mv moved data
 sed 's/tl.encoder.cnn.*, tl.label/tl.encoder.transformer { weights = "out.d" }, tl.label/; s/arms = .*/}/; /{ "bert"/d; /{ "linear"/d' s.lua >again.lua
 tagloom run again.lua --db r.db --threads 1 >out 2>err
 ok $? "what was exported is a checkpoint to start from"
+# Pretrained files that are damaged or do not belong together are told before anything starts.
+before() { # before STATUS WORDS WHAT
+	tagloom run again.lua --db new.db >out 2>err
+	is "$? $([ -e new.db ]; echo $?)" "$1 1" "$3: status $1, nothing is started"
+	has "$(cat err)" "$2" "and it says what is wrong"
+}
+cp out.d/model.safetensors kept
+head -c $(($(wc -c <kept) / 2)) kept >out.d/model.safetensors
+before 3 "is it cut off?" "weights that are cut off"
+head -c 4 kept >out.d/model.safetensors
+before 3 "out.d/model.safetensors" "weights of four bytes"
+rm out.d/model.safetensors
+before 3 "wanted model.safetensors" "no weights"
+cp kept out.d/model.safetensors
+cp out.d/tokenizer.json kept.json
+sed 's/"\[PAD\]": *0/"[PAD]":0,"zzza":200,"zzzb":201,"zzzc":202/' kept.json >out.d/tokenizer.json
+before 2 "out.d holds the tokenizer of another model" "a tokenizer with more words than the weights have rows"
+cp kept.json out.d/tokenizer.json
 tagloom export --db r.db --run "$linear" lin.d 2>e
 ok $? "export of a linear model"
 
