@@ -88,9 +88,9 @@ dnnl_tile(int ta, int tb, int64_t m, int64_t n, int64_t k, float alpha, const fl
 /* --- the choices --- */
 
 #if defined(__x86_64__)
-#define OWN_OF(suffix, level) ((level) == TL_ISA_AVX512 ? tl_own_##suffix##_avx512 : (level) == TL_ISA_AVX2 ? tl_own_##suffix##_avx2 : tl_own_##suffix##_plain)
+#define OF(name) (tl_isa_level() == TL_ISA_AVX512 ? &name##_avx512 : tl_isa_level() == TL_ISA_AVX2 ? &name##_avx2 : &name##_plain)
 #else
-#define OWN_OF(suffix, level) ((void)(level), tl_own_##suffix##_plain)
+#define OF(name) (&name##_plain)
 #endif
 #define PRODUCT(name, T) void name(int ta, int tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b, int64_t ldb, T beta, T *c, int64_t ldc)
 #define POOLED(name, T) \
@@ -102,12 +102,12 @@ PRODUCT(tl_gemm1_f32, float)
 	if (m > 0 && n > 0 && k > 0 && alpha != 0 && dnnl_tile(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc))
 		return;
 #endif
-	OWN_OF(f32, tl_isa_level())(NULL, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL, NULL);
+	OF(tl_own_f32)(NULL, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL, NULL);
 }
 
 PRODUCT(tl_gemm1_f64, double)
 {
-	OWN_OF(f64, tl_isa_level())(NULL, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL, NULL);
+	OF(tl_own_f64)(NULL, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL, NULL);
 }
 
 struct wide { int ta, tb; int64_t m, n, k; float alpha; const float *a; int64_t lda; const float *b; int64_t ldb; float beta; float *c; int64_t ldc; tl_gemm_after *after; void *arg; };
@@ -130,12 +130,12 @@ TL_OWN(tl_gemm_after_f32, float)
 	if (m < FEW_ROWS) /* packing the right factor would cost more than it gives */
 		tl_pool_run(pool, (n + WIDE_TILE - 1) / WIDE_TILE, wide_tile, &w);
 	else
-		OWN_OF(f32, tl_isa_level())(pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, after, arg);
+		OF(tl_own_f32)(pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, after, arg);
 }
 
 TL_OWN(tl_gemm_after_f64, double)
 {
-	OWN_OF(f64, tl_isa_level())(pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, after, arg);
+	OF(tl_own_f64)(pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, after, arg);
 }
 
 POOLED(tl_gemm_f32, float)
@@ -146,6 +146,18 @@ POOLED(tl_gemm_f32, float)
 POOLED(tl_gemm_f64, double)
 {
 	tl_gemm_after_f64(pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL, NULL);
+}
+
+const struct tl_small_f32 *
+tl_small_of_f32(void)
+{
+	return OF(tl_small_f32);
+}
+
+const struct tl_small_f64 *
+tl_small_of_f64(void)
+{
+	return OF(tl_small_f64);
 }
 
 const char *

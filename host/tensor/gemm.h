@@ -26,4 +26,21 @@ TL_OWN(tl_own_f64_avx512, double);
 TL_OWN(tl_gemm_after_f32, float);
 TL_OWN(tl_gemm_after_f64, double);
 
+/*
+ * Small products by one thread, for kernels that make many of them: the right factor is packed by the caller, the left one read where it lies.
+ * pack: alpha op(B) [k, n] into ceil(n / strip) strips [k, strip], missing columns zero; strip is at most 32.
+ * product: C [m, n] = (or +=) A B, with element (i, p) of A at a[i * row + p * step], where row or step is 1.
+ */
+#define TL_SMALL(T) { \
+	int strip; \
+	void (*pack)(int tb, T alpha, const T *b, int64_t ldb, int64_t n, int64_t k, T *to); \
+	void (*product)(int64_t m, int64_t n, int64_t k, const T *a, int64_t row, int64_t step, const T *packed, bool add, T *c, int64_t ldc); \
+}
+struct tl_small_f32 TL_SMALL(float);
+struct tl_small_f64 TL_SMALL(double);
+extern const struct tl_small_f32 tl_small_f32_plain, tl_small_f32_avx2, tl_small_f32_avx512;
+extern const struct tl_small_f64 tl_small_f64_plain, tl_small_f64_avx2, tl_small_f64_avx512;
+const struct tl_small_f32 *tl_small_of_f32(void);
+const struct tl_small_f64 *tl_small_of_f64(void);
+
 #endif

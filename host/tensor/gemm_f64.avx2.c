@@ -13,4 +13,6 @@
 #define KC 256
 #define STRIPS_FIRST 1
 #define OWN tl_own_f64_avx2
+#define SMALL tl_small_f64_avx2
+#define SMALL_TYPE tl_small_f64
 #include "gemm_own.h"

@@ -13,4 +13,6 @@
 #define KC 384
 #define STRIPS_FIRST 0
 #define OWN tl_own_f64_avx512
+#define SMALL tl_small_f64_avx512
+#define SMALL_TYPE tl_small_f64
 #include "gemm_own.h"

@@ -12,4 +12,6 @@ typedef REAL vec __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alia
 #define KC 256
 #define STRIPS_FIRST 1
 #define OWN tl_own_f64_plain
+#define SMALL tl_small_f64_plain
+#define SMALL_TYPE tl_small_f64
 #include "gemm_own.h"

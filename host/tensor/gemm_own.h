@@ -1,6 +1,6 @@
 /*
  * gemm_own.h - the blocked matrix product, written once and compiled for each instruction set and type. Before including:
- *   REAL, VEC, LANES, ZERO(), LOAD(p), STORE(p, v), SET1(x), FMA(a, b, c) = a b + c, OWN the function's name;
+ *   REAL, VEC, LANES, ZERO(), LOAD(p), STORE(p, v), SET1(x), FMA(a, b, c) = a b + c; OWN, SMALL and SMALL_TYPE: names (see gemm.h);
  *   MR: rows of C that a kernel holds in registers, of NR = 2 LANES columns;
  *   KC: the longest block of k;
  *   STRIPS_FIRST: 1 where a strip of B (KC x NR) fits into the first-level cache: it stays there while the packed rows of A pass from the
@@ -96,19 +96,44 @@ kernel(int64_t k, const REAL *a, int64_t row, int64_t step, const REAL *b, REAL 
 	}
 }
 
+/* The forms of A that occur: packed, read where it lies, and the same turned. */
 static __attribute__((noinline)) void
 kernel_packed(int64_t k, const REAL *a, const REAL *b, REAL *c, int64_t ldc, bool add, const REAL *next, int64_t lines)
 {
 	kernel(k, a, 1, MR, b, c, ldc, add, next, lines);
 }
 
-#if !STRIPS_FIRST
 static __attribute__((noinline)) void
 kernel_in_place(int64_t k, const REAL *a, int64_t lda, const REAL *b, REAL *c, int64_t ldc, bool add)
 {
 	kernel(k, a, lda, 1, b, c, ldc, add, NULL, 0);
 }
-#endif
+
+static __attribute__((noinline)) void
+kernel_turned(int64_t k, const REAL *a, int64_t lda, const REAL *b, REAL *c, int64_t ldc, bool add)
+{
+	kernel(k, a, 1, lda, b, c, ldc, add, NULL, 0);
+}
+
+/* One strip of rows by one strip of columns; at the edges the kernel computes a full corner, of which a part is taken. */
+static inline void
+one_kernel(int64_t rows, int64_t columns, int64_t k, const REAL *a, int64_t row, int64_t step, const REAL *b, REAL *corner, REAL *c, int64_t ldc, bool add, const REAL *next,
+           int64_t lines)
+{
+	bool whole = rows >= MR && columns >= NR;
+	REAL *to = whole ? c : corner;
+	int64_t ld = whole ? ldc : NR;
+
+	if (row == 1 && step == MR)
+		kernel_packed(k, a, b, to, ld, add && whole, next, lines);
+	else if (row == 1)
+		kernel_turned(k, a, step, b, to, ld, add && whole);
+	else
+		kernel_in_place(k, a, row, b, to, ld, add && whole);
+	for (int64_t r = 0; !whole && r < TL_MIN(MR, rows); r++)
+		for (int64_t s = 0; s < TL_MIN(NR, columns); s++)
+			c[r * ldc + s] = corner[r * NR + s] + (add ? c[r * ldc + s] : 0);
+}
 
 /* Some rows of op(A) times alpha, k columns, as strips [rows/MR][k][MR], missing rows zero. */
 static void
@@ -142,56 +167,35 @@ pack_a(int t, REAL alpha, const REAL *a, int64_t lda, int64_t rows, int64_t k, R
 		to[i] *= alpha;
 }
 
-/* One group of strips of one block of op(B): strips [width/NR][block of k][NR], missing columns zero. */
+/* Columns from .. to-1 (whole strips) of op(B), of whose columns n are there, as strips [..][k][NR], missing columns zero. */
 static void
-pack_b(void *arg, int64_t unit)
+pack_b(int t, const REAL *b, int64_t ldb, int64_t n, int64_t k, int64_t from, int64_t to, REAL *packed)
 {
-	const struct job *s = arg;
-	int64_t groups = (s->width + GROUP - 1) / GROUP, p0 = s->p0 + unit / groups * s->kb, k = TL_MIN(s->kb, s->pe - p0), from = unit % groups * GROUP;
-	const REAL *b = s->tb ? s->b + s->j0 * s->ldb + p0 : s->b + p0 * s->ldb + s->j0;
-	REAL *to = s->packed + (p0 - s->p0) * s->width;
-
-	if (s->tb) {
-		for (int64_t j = from; j < TL_MIN(s->width, from + GROUP); j += NR)
-			for (int64_t q0 = 0; q0 < k; q0 += LINE) /* in small squares: reads and writes both stay in the cache */
+	for (int64_t j = from; t && j < to; j += NR)
+		for (int64_t p0 = 0; p0 < k; p0 += LINE) /* in small squares: reads and writes both stay in the cache */
+			for (int64_t r = 0; r < NR; r++)
+				for (int64_t p = p0; p < TL_MIN(k, p0 + LINE); p++)
+					packed[j * k + p * NR + r] = j + r < n ? b[(j + r) * ldb + p] : 0;
+	for (int64_t p = 0; !t && p < k; p++)
+		for (int64_t j = from; j < to; j += NR) {
+			REAL *strip = packed + j * k + p * NR;
+			__builtin_prefetch(b + (p + 8) * ldb + j);
+			if (n - j >= NR)
+				memcpy(strip, b + p * ldb + j, NR * sizeof *strip);
+			else
 				for (int64_t r = 0; r < NR; r++)
-					for (int64_t q = q0; q < TL_MIN(k, q0 + LINE); q++)
-						to[j * k + q * NR + r] = j + r < s->nc ? b[(j + r) * s->ldb + q] : 0;
-		return;
-	}
-	for (int64_t q = 0; q < k; q++)
-		for (int64_t j = from; j < TL_MIN(s->width, from + GROUP); j += NR) {
-			REAL *strip = to + j * k + q * NR;
-			int64_t n = TL_MIN(NR, s->nc - j);
-			__builtin_prefetch(b + (q + 8) * s->ldb + j);
-			if (n == NR)
-				memcpy(strip, b + q * s->ldb + j, NR * sizeof *strip);
-			else {
-				memcpy(strip, b + q * s->ldb + j, (size_t)n * sizeof *strip);
-				memset(strip + n, 0, (size_t)(NR - n) * sizeof *strip);
-			}
+					strip[r] = j + r < n ? b[p * ldb + j + r] : 0;
 		}
 }
 
-/* One strip of rows by one strip of columns; at the edges the kernel computes a full corner, of which a part is taken. */
-static inline void
-one_kernel(int64_t rows, int64_t columns, int64_t k, const REAL *strip, const REAL *in_place, int64_t lda, const REAL *b, REAL *corner, REAL *c, int64_t ldc, bool add,
-           const REAL *next, int64_t lines)
+static void
+pack_group(void *arg, int64_t unit)
 {
-	bool whole = rows >= MR && columns >= NR;
-	REAL *to = whole ? c : corner;
-	int64_t ld = whole ? ldc : NR;
+	const struct job *s = arg;
+	int64_t groups = (s->width + GROUP - 1) / GROUP, p = s->p0 + unit / groups * s->kb, from = unit % groups * GROUP;
 
-#if !STRIPS_FIRST
-	if (in_place)
-		kernel_in_place(k, in_place, lda, b, to, ld, add && whole);
-	else
-#endif
-		kernel_packed(k, strip, b, to, ld, add && whole, next, lines);
-	for (int64_t r = 0; !whole && r < TL_MIN(MR, rows); r++)
-		for (int64_t s = 0; s < TL_MIN(NR, columns); s++)
-			c[r * ldc + s] = corner[r * NR + s] + (add ? c[r * ldc + s] : 0);
-	(void)in_place, (void)lda;
+	pack_b(s->tb, s->tb ? s->b + s->j0 * s->ldb + p : s->b + p * s->ldb + s->j0, s->ldb, s->nc, TL_MIN(s->kb, s->pe - p), from, TL_MIN(s->width, from + GROUP),
+	       s->packed + (p - s->p0) * s->width);
 }
 
 static void
@@ -213,7 +217,8 @@ tile(void *arg, int64_t t)
 			pack_a(0, 1, a + m / MR * MR * s->lda, s->lda, m % MR, k, pa + m / MR * MR * k);
 		for (int64_t x = 0; x < down * strips; x++) {
 			int64_t i = (STRIPS_FIRST ? x % down : x / strips) * MR, j = (STRIPS_FIRST ? x / down : x % strips) * NR;
-			one_kernel(m - i, n - j, k, pa + i * k, packs || m - i < MR ? NULL : a + i * s->lda, s->lda, b + j * k, corner, c + i * s->ldc + j, s->ldc, add,
+			bool packed = packs || m - i < MR;
+			one_kernel(m - i, n - j, k, packed ? pa + i * k : a + i * s->lda, packed ? 1 : s->lda, packed ? MR : 1, b + j * k, corner, c + i * s->ldc + j, s->ldc, add,
 			           b + (j + NR) * k + i / MR * lines * LINE, lines);
 			if (!last)
 				continue;
@@ -268,9 +273,37 @@ TL_OWN(OWN, REAL)
 		cut(&s);
 		for (s.p0 = 0; s.p0 < k; s.p0 = s.pe) {
 			s.pe = TL_MIN(k, s.p0 + at_once);
-			tl_pool_run(pool, (s.pe - s.p0 + s.kb - 1) / s.kb * ((s.width + GROUP - 1) / GROUP), pack_b, &s);
+			tl_pool_run(pool, (s.pe - s.p0 + s.kb - 1) / s.kb * ((s.width + GROUP - 1) / GROUP), pack_group, &s);
 			tl_pool_run(pool, (m + s.rows - 1) / s.rows * s.across, tile, &s);
 		}
 	}
 }
+
+/* --- small products --- */
+
+static void
+small_pack(int t, REAL alpha, const REAL *b, int64_t ldb, int64_t n, int64_t k, REAL *to)
+{
+	int64_t width = (n + NR - 1) / NR * NR;
+
+	pack_b(t, b, ldb, n, k, 0, width, to);
+	for (int64_t i = 0; alpha != 1 && i < width * k; i++)
+		to[i] *= alpha;
+}
+
+static void
+small_product(int64_t m, int64_t n, int64_t k, const REAL *a, int64_t row, int64_t step, const REAL *b, bool add, REAL *c, int64_t ldc)
+{
+	int64_t whole = m / MR * MR;
+	REAL *rest = tl_gemm_memory(TL_GEMM_TILE, (size_t)(MR * (k + NR) + LINE) * sizeof *rest), *corner = rest + MR * k;
+
+	for (int64_t p = 0; whole < m && p < k; p++)
+		for (int64_t r = 0; r < MR; r++)
+			rest[p * MR + r] = whole + r < m ? a[(whole + r) * row + p * step] : 0;
+	for (int64_t j = 0; j < n; j += NR)
+		for (int64_t i = 0; i < m; i += MR)
+			one_kernel(m - i, n - j, k, i < whole ? a + i * row : rest, i < whole ? row : 1, i < whole ? step : MR, b + j * k, corner, c + i * ldc + j, ldc, add, NULL, 0);
+}
+
+const struct SMALL_TYPE SMALL = { NR, small_pack, small_product };
 #undef NR

@@ -20,7 +20,10 @@ typedef REAL vec __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alia
 #define KC 384
 #define STRIPS_FIRST 0
 #define OWN own_rows_first
+#define SMALL small_rows_first
+#define SMALL_TYPE tl_small_f32
 TL_OWN(own_rows_first, float);
+extern const struct tl_small_f32 small_rows_first;
 #include "tensor/gemm_own.h"
 
 #define SIMPLE(name, T) void name(int ta, int tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b, int64_t ldb, T beta, T *c, int64_t ldc)
