@@ -161,6 +161,73 @@ check_op(const char *op)
 		printf("# %s\n", why);
 }
 
+/* --- what is not about one row --- */
+
+static int
+like(tl_op_call *c)
+{
+	c->out = c->in[0];
+	return 0;
+}
+
+static int
+nothing(tl_op_call *c)
+{
+	(void)c;
+	return 0;
+}
+
+/* An op of a plugin that knows the CPU alone. */
+static void
+own_op(void)
+{
+	static const tl_op op = { .size = sizeof op, .name = "own", .signature = "x:real", .shape = like, .f32 = { nothing, nothing }, .f64 = { nothing, nothing } };
+	tl_tensor *x;
+
+	tl_ctx_begin(device, 1, 1, true, true);
+	x = tl_fill(device, 1, (int64_t[]){ 3 }, 1);
+	ok(!tl_apply(device, &op, &x, 1, NULL, 0), "an op without a kernel for the device gives nothing");
+	says(tl_ctx_error(device)->text, "own: this op has no CUDA kernel", "and is refused by name");
+	tl_ctx_error(device)->status = 0;
+	tl_ctx_error(device)->text[0] = 0;
+}
+
+static tl_tensor *
+twice(tl_ctx *ctx, tl_tensor *const *in, int n, void *arg)
+{
+	(void)arg;
+	return tl_dropout(ctx, tl_mul(ctx, in[0], in[n - 1]), 0.3);
+}
+
+/* A segment that is recomputed gives the gradients of one that is kept, in several blocks of memory. */
+static void
+segments(void)
+{
+	enum { N = 70001 };
+	static double host[N], got[2][N];
+	double worst;
+
+	for (int i = 0; i < N; i++)
+		host[i] = (i % 7 - 3) * 0.25;
+	for (int k = 0; k < 2; k++) {
+		tl_tensor *in[2], *y;
+		tl_ctx_begin(device, 1, 2, true, true);
+		tl_ctx_instance(device, "test");
+		in[0] = tl_variable(device, 1, (int64_t[]){ N }, host);
+		in[1] = tl_fill(device, 1, (int64_t[]){ N }, 3);
+		for (int i = 0; i < 3; i++) {
+			y = k ? tl_segment(device, twice, in, 2, NULL) : twice(device, in, 2, NULL);
+			y = tl_add(device, y, in[0]);
+		}
+		tl_backward(device, tl_sum(device, tl_mul(device, y, y)));
+		if (tl_get_reals(device, tl_gradient(device, in[0]), got[k])) {
+			ok(false, "a segment: %s", tl_ctx_error(device)->text);
+			return;
+		}
+	}
+	ok(near(got[0], got[1], N, 1e-6, &worst), "a recomputed segment gives the same gradients (%g)", worst);
+}
+
 static bool
 wanted(const char *op, int argc, char **argv)
 {
@@ -205,10 +272,12 @@ main(int argc, char **argv)
 	for (int i = 0; i < TL_COUNT(rows); i++) {
 		if (!wanted(rows[i], argc, argv))
 			continue;
-		if (!tl_device_kernels_of(rows[i]) && strcmp(rows[i], "reshape"))
-			skip(rows[i], "no kernel for the device yet");
-		else
+		if (ok(tl_device_kernels_of(rows[i]) || !strcmp(rows[i], "reshape"), "%s: has a kernel for the device", rows[i]))
 			check_op(rows[i]);
+	}
+	if (argc == 1) {
+		own_op();
+		segments();
 	}
 	tl_ctx_free(device);
 	tl_ctx_free(cpu);

@@ -49,7 +49,7 @@ script two.lua 'tl.encoder.cnn { dim = 12, filters = 6, widths = { 2, 3 }, vocab
 tagloom run two.lua --db d.db --device "$device" --quiet >out 2>err && tagloom run two.lua --db e.db --quiet --device cpu >>out 2>>err
 is "$?" 0 "a convolutional encoder, two batches a step, SGD"
 is "$(curve d.db 3)" "$(curve e.db 3)" "the losses are those of the CPU"
-script bad.lua 'tl.encoder.bow { dim = 8, vocab = 60 }' 'lr = 1e30, clip = 0, warmup = 0, '
+script bad.lua 'tl.encoder.bow { dim = 8, vocab = 60 }' 'optimizer = "sgd", lr = 1e6, clip = 0, warmup = 0, '
 tagloom run bad.lua --db f.db --device "$device" --quiet >out 2>err
 is "$? $(DB=f.db sql 'SELECT status FROM run')" "1 failed" "numbers that are no longer finite end the run"
 has "$(DB=f.db sql 'SELECT error FROM run')" "lower lr" "with the sentence"
