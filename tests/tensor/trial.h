@@ -115,7 +115,7 @@ run(const trial *r)
 	o.count = tl_count(out);
 	o.out = values(r->ctx, out);
 	if (tl_dtype_of(out) == TL_I32) {
-		o.good = true;
+		o.good = !failed(r, &o);
 		return o;
 	}
 	total = tl_scale(r->ctx, weighed(r->ctx, out), r->w1, 0);

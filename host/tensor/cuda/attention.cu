@@ -114,7 +114,7 @@ most_of_16(float v)
 	return v;
 }
 
-template <class T, int W> __global__ void __launch_bounds__(256)
+template <class T, int W> static __global__ void __launch_bounds__(256)
 forward_kernel(job j, const T *q, const T *k, const T *v, T *out, float *lse)
 {
 	TL_SHARED(float, a);
@@ -194,7 +194,7 @@ weights(float s[4][4], float ds[4][4], float *a, float *b, const job &j, const t
 	}
 }
 
-template <class T, int W> __global__ void __launch_bounds__(256)
+template <class T, int W> static __global__ void __launch_bounds__(256)
 keys_kernel(job j, const T *q, const T *k, const T *v, const T *g, const float *lse, const float *dots, T *dk, bool fresh_k, T *dv, bool fresh_v)
 {
 	TL_SHARED(float, a);
@@ -239,7 +239,7 @@ keys_kernel(job j, const T *q, const T *k, const T *v, const T *g, const float *
 		}
 }
 
-template <class T, int W> __global__ void __launch_bounds__(256)
+template <class T, int W> static __global__ void __launch_bounds__(256)
 queries_kernel(job j, const T *q, const T *k, const T *v, const T *g, const float *lse, const float *dots, T *dq, bool fresh)
 {
 	TL_SHARED(float, a);

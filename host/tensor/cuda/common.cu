@@ -4,11 +4,11 @@
 enum { ROWS = 64, CHUNK = 4096 };
 
 /* One block: ROWS rows of 32 columns, 8 rows at a time; part [tiles, d]. */
-template <class T> __global__ void
+template <class T> static __global__ void
 columns_kernel(int64_t n, int64_t d, const T *g, const T *m, float *part)
 {
 	__shared__ float sums[8][33];
-	int64_t column = blockIdx.y * (int64_t)32 + threadIdx.x, from = blockIdx.x * (int64_t)ROWS;
+	int64_t strips = (d + 31) / 32, tile = blockIdx.x / strips, column = blockIdx.x % strips * 32 + threadIdx.x, from = tile * ROWS;
 	float sum = 0;
 
 	for (int64_t i = from + threadIdx.y; i < from + ROWS && i < n && column < d; i += 8)
@@ -18,7 +18,7 @@ columns_kernel(int64_t n, int64_t d, const T *g, const T *m, float *part)
 	if (threadIdx.y == 0 && column < d) {
 		for (int i = 1; i < 8; i++)
 			sum += sums[i][threadIdx.x];
-		part[blockIdx.x * d + column] = sum;
+		part[tile * d + column] = sum;
 	}
 }
 
@@ -30,10 +30,7 @@ column_sums(tl_op_call *c, int64_t n, int64_t d, const T *g, const T *m, S *to, 
 
 	if (!part)
 		return -1;
-	/* grid.y ends at 65535: two million columns */
-	if (d > (int64_t)32 * 65535)
-		return tl_op_refuse(c, "%lld columns are summed on a device; the most is %d", (long long)d, 32 * 65535);
-	TL_LAUNCH(columns_kernel<T>, dim3((unsigned)tiles, tl_grid(d, 32)), dim3(32, 8), 0, c, n, d, g, m, part);
+	TL_LAUNCH(columns_kernel<T>, dim3((unsigned)(tiles * ((d + 31) / 32))), dim3(32, 8), 0, c, n, d, g, m, part);
 	return tl_each(c, d, [=] __device__ (int64_t k) {
 		float sum = 0;
 		for (int64_t t = 0; t < tiles; t++)
@@ -58,7 +55,7 @@ tl_column_sums(tl_op_call *c, int64_t n, int64_t d, const tl_bf16 *g, const tl_b
 	return column_sums(c, n, d, g, m, to, fresh);
 }
 
-template <class T> __global__ void
+template <class T> static __global__ void
 sums_kernel(int64_t n, const T *x, float *part)
 {
 	__shared__ float warps[33];
@@ -72,7 +69,7 @@ sums_kernel(int64_t n, const T *x, float *part)
 		part[blockIdx.x] = sum;
 }
 
-template <class S> __global__ void
+template <class S> static __global__ void
 last_kernel(int64_t n, const float *part, float factor, S *to, bool fresh)
 {
 	__shared__ float warps[33];

@@ -9,6 +9,7 @@
  *   is wanted. A fresh gradient must be written entirely, also where there is nothing to add (empty segments, unused rows).
  * - Same bits on every run: no floating-point atomics (no atomics at all), every sum in an order that shapes alone decide. Sums over rows:
  *   tl_column_sums, tl_sum_all, or one thread (warp, block) for each result.
+ * - Kernels are static: two files may name theirs alike, and the linker would take one for both.
  * - Launches only through TL_LAUNCH(kernel, grid, block, shared bytes, c, arguments...); a grid without blocks launches nothing. Blocks are
  *   whole warps (a multiple of 32 threads, at most 1024); grid.y and grid.z at most 65535, so large counts go to grid.x; shared memory at most
  *   163 KB in all, and what is dynamic comes from TL_SHARED(type, name). Every thread of a block reaches every barrier: no return before one.
@@ -107,7 +108,7 @@ tl_grid_some(int64_t blocks)
 	return dim3(blocks < (int64_t)TL_MOST_BLOCKS ? (unsigned)blocks : (unsigned)TL_MOST_BLOCKS);
 }
 
-template <class F> __global__ void
+template <class F> static __global__ void
 tl_each_kernel(int64_t n, F f)
 {
 	for (int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; i < n; i += (int64_t)gridDim.x * blockDim.x)
@@ -123,7 +124,7 @@ tl_each(tl_op_call *c, int64_t n, F f)
 	return tl_launched(c);
 }
 
-template <class F> __global__ void
+template <class F> static __global__ void
 tl_each_row_kernel(int64_t n, F f)
 {
 	for (int64_t row = blockIdx.x * (int64_t)(blockDim.x / 32) + threadIdx.x / 32; row < n; row += (int64_t)gridDim.x * (blockDim.x / 32))
@@ -140,8 +141,8 @@ tl_each_row(tl_op_call *c, int64_t n, F f)
 }
 
 /* --- among the threads of a warp or block; every thread gets the result; the order is fixed --- */
-__device__ static inline float
-tl_warp_sum(float v)
+template <class S> __device__ static inline S
+tl_warp_sum(S v)
 {
 	for (int by = 16; by; by >>= 1)
 		v += __shfl_xor_sync(0xffffffffu, v, by);
@@ -175,9 +176,9 @@ tl_warp_best(tl_best v)
 	}
 	return v;
 }
-/* Of all threads of a block of one dimension. `part` is shared memory of 33 floats that nothing else uses between. */
-__device__ static inline float
-tl_block_sum(float v, float *part)
+/* Of all threads of a block of one dimension. `part` is shared memory of 33 numbers that nothing else uses between. */
+template <class S> __device__ static inline S
+tl_block_sum(S v, S *part)
 {
 	int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
 
@@ -205,6 +206,29 @@ tl_block_max(float v, float *part)
 		v = tl_larger(v, part[i]);
 	__syncthreads();
 	return v;
+}
+
+/* --- places --- */
+/* The segment of n that holds row t: the last one that begins at or before it. n >= 1. */
+__device__ static inline int64_t
+tl_segment_at(const int32_t *at, int64_t n, int64_t t)
+{
+	int64_t low = 0, high = n - 1;
+
+	while (low < high) {
+		int64_t middle = (low + high + 1) / 2;
+		if (at[middle] <= t)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	return low;
+}
+/* i / n, by the short division where both fit. */
+__device__ static inline int64_t
+tl_divide(int64_t i, int64_t n)
+{
+	return ((uint64_t)i | (uint64_t)n) >> 32 ? i / n : (int64_t)((uint32_t)i / (uint32_t)n);
 }
 
 /* --- random numbers: those of the CPU --- */
@@ -312,5 +336,15 @@ int tl_multiply(tl_op_call *c, const tl_product *p);
 template <class T> struct tl_type;
 template <> struct tl_type<float> { static const tl_dtype dtype = TL_F32; };
 template <> struct tl_type<tl_bf16> { static const tl_dtype dtype = TL_BF16; };
+/* to [m, n] = op(a) op(b), `batch` products of dense matrices that lie one behind the other. */
+template <class T> static inline tl_product
+tl_dense(int ta, int tb, int64_t m, int64_t n, int64_t k, const T *a, const T *b, T *to, int64_t batch)
+{
+	tl_product p = {};
+
+	p.ta = ta, p.tb = tb, p.m = m, p.n = n, p.k = k, p.alpha = 1, p.a = a, p.lda = ta ? m : k, p.stride_a = m * k, p.b = b, p.ldb = tb ? k : n, p.stride_b = k * n;
+	p.c = to, p.ldc = n, p.stride_c = m * n, p.batch = batch, p.in = p.out = tl_type<T>::dtype;
+	return p;
+}
 
 #endif

@@ -34,7 +34,7 @@ sum_of_block(double v, double *part)
 	return v;
 }
 
-__global__ void
+static __global__ void
 squares_kernel(const tl_device_tile *tile, const float *g, double *sum, const global *all)
 {
 	__shared__ double part[32];
@@ -50,7 +50,7 @@ squares_kernel(const tl_device_tile *tile, const float *g, double *sum, const gl
 		sum[blockIdx.x] = v;
 }
 
-__global__ void
+static __global__ void
 norm_kernel(int64_t n, const double *sum, double clip, global *all)
 {
 	__shared__ double part[32];
@@ -67,7 +67,7 @@ norm_kernel(int64_t n, const double *sum, double clip, global *all)
 	all->clip = clip > 0 ? fmin(1.0, clip / (v + 1e-6)) : 1;
 }
 
-__global__ void
+static __global__ void
 adam_kernel(const tl_device_tile *tile, const tl_device_rate *rate, const global *all, tl_device_step s, float *w, float *g, float *m, float *v)
 {
 	tl_device_tile t = tile[blockIdx.x];
@@ -88,7 +88,7 @@ adam_kernel(const tl_device_tile *tile, const tl_device_rate *rate, const global
 	}
 }
 
-__global__ void
+static __global__ void
 sgd_kernel(const tl_device_tile *tile, const tl_device_rate *rate, const global *all, tl_device_step s, float *w, float *g, float *m)
 {
 	tl_device_tile t = tile[blockIdx.x];

@@ -131,21 +131,21 @@ await(tl_device *d, void *e)
 
 /* --- p += x, p = value --- */
 
-template <class T> __global__ void
+template <class T> static __global__ void
 add_kernel(int64_t n, T *p, const T *x)
 {
 	for (int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; i < n; i += (int64_t)gridDim.x * blockDim.x)
 		tl_set(p, i, tl_get(p, i) + tl_get(x, i));
 }
 
-template <class T> __global__ void
+template <class T> static __global__ void
 fill_kernel(int64_t n, T *p, float value)
 {
 	for (int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; i < n; i += (int64_t)gridDim.x * blockDim.x)
 		tl_set(p, i, value);
 }
 
-__global__ void
+static __global__ void
 blend_kernel(int64_t n, float *to, const float *from, float momentum, float rest)
 {
 	for (int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; i < n; i += (int64_t)gridDim.x * blockDim.x)
