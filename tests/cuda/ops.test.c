@@ -205,7 +205,7 @@ segments(void)
 {
 	enum { N = 70001 };
 	static double host[N], got[2][N];
-	double worst;
+	double worst = 0;
 
 	for (int i = 0; i < N; i++)
 		host[i] = (i % 7 - 3) * 0.25;

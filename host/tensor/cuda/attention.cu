@@ -48,20 +48,25 @@ load_straight(float *to, const T *x, int64_t ld, int64_t n, int64_t w)
 	}
 }
 
+/* N numbers that are read at once. */
+template <int N> struct vector;
+template <> struct vector<2> { typedef float2 type; };
+template <> struct vector<4> { typedef float4 type; };
+
 /* sum[r][c] += sum over k of a[k][4 ty + r] b[k][N tx + c] */
 template <int N> __device__ static inline void
 multiply(float sum[4][N], const float *a, const float *b, int depth)
 {
 	int ty = threadIdx.x / 16, tx = threadIdx.x % 16;
 
+#pragma unroll 4
 	for (int k = 0; k < depth; k++) {
 		float4 x = *(const float4 *)(a + k * LINE + 4 * ty);
-		float u[4] = { x.x, x.y, x.z, x.w };
-		for (int c = 0; c < N; c++) {
-			float v = b[k * LINE + N * tx + c];
+		typename vector<N>::type y = *(const typename vector<N>::type *)(b + k * LINE + N * tx);
+		const float u[4] = { x.x, x.y, x.z, x.w }, *v = (const float *)&y;
+		for (int c = 0; c < N; c++)
 			for (int r = 0; r < 4; r++)
-				sum[r][c] += u[r] * v;
-		}
+				sum[r][c] += u[r] * v[c];
 	}
 }
 
