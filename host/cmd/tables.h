@@ -14,7 +14,7 @@
 typedef struct tl_tab_metric { int64_t id; char *name, *group, *signature, *label; bool higher; int decimals; } tl_tab_metric;
 typedef struct tl_tab_arm { char *name; int64_t id; bool baseline; } tl_tab_arm;         /* id of its newest row */
 typedef struct tl_tab_data { int64_t id; char *name, *label; } tl_tab_data;
-typedef struct tl_tab_run { int64_t id, seed; int arm, data; bool seedless; double *value; } tl_tab_run; /* done; value [n_metrics], NaN: undefined */
+typedef struct tl_tab_run { int64_t id, seed, best_epoch; int arm, data; bool seedless; double *value; } tl_tab_run; /* done; value [n_metrics], NaN: undefined */
 typedef struct tl_tab_gap { int64_t run, seed; int arm, data; char *status, *error, *plugin; } tl_tab_gap;
 
 typedef struct tl_tab_stats { int n; double mean, sd, min, max; } tl_tab_stats;          /* sd NaN where n < 2; all NaN where n = 0 */
@@ -49,6 +49,9 @@ tl_tab *tl_tab_load(tl_store *s, const char *experiment, const char *split, cons
 /* The same made of given runs: two sides to compare, the first one the baseline. */
 typedef struct tl_tab_side { const char *name; int64_t n; const int64_t *run; } tl_tab_side;
 tl_tab *tl_tab_of_sides(tl_store *s, const tl_tab_side side[2], const char *split, const char *metrics, tl_error *e);
+/* Metrics and values of the runs that are placed (tables_values.c); metrics: as above. */
+int tl_tab_values(tl_tab *t, tl_store *s, const char *metrics, tl_error *e);
+void tl_tab_metric_free(tl_tab_metric *m);
 tl_tab_stats tl_tab_stats_of(const tl_tab *t, int data, int arm, int metric, const int64_t *seed /* NULL: all */);
 /* Differences to the baseline; with tests where scores are stored. */
 void tl_tab_compare(tl_tab *t, tl_store *s, bool tests);

@@ -20,32 +20,7 @@ struct step {
 };
 struct tl_normalizer { struct step *step; int64_t n, capacity; };
 
-const char *
-tl_json_kind(const json_t *j)
-{
-	switch (j ? json_typeof(j) : JSON_NULL) {
-	case JSON_OBJECT: return "an object";
-	case JSON_ARRAY: return "a list";
-	case JSON_STRING: return "a string";
-	case JSON_INTEGER: case JSON_REAL: return "a number";
-	case JSON_TRUE: case JSON_FALSE: return "true or false";
-	default: return j ? "null" : "missing";
-	}
-}
-
-int
-tl_json_flag(const json_t *j, const char *key, bool fallback, bool *out, const char *what, tl_error *e)
-{
-	const json_t *v = json_object_get(j, key);
-
-	*out = v && json_is_boolean(v) ? json_is_true(v) : fallback;
-	if (v && !json_is_boolean(v) && !json_is_null(v))
-		return tl_error_set(e, TL_ENVIRONMENT, "%s: \"%s\" is %s; wanted true or false", what, key, tl_json_kind(v));
-	return 0;
-}
-
 /* --- reading --------------------------------------------------------------------------------------------------------------- */
-
 static int
 parse_bert(struct step *s, const json_t *j, const char *what, tl_error *e)
 {
@@ -81,10 +56,15 @@ parse_replace(struct step *s, const json_t *j, const char *what, tl_error *e)
 }
 
 static int
-parse_step(struct step *s, const json_t *j, const char *what, tl_error *e)
+add_step(void *list, int type, const json_t *j, const char *what, tl_error *e)
 {
+	tl_normalizer *z = list;
 	const json_t *v;
+	struct step *s;
 
+	z->step = tl_grow(z->step, z->n, &z->capacity, sizeof *z->step);
+	s = &z->step[z->n++];
+	*s = (struct step){ .type = type };
 	switch (s->type) {
 	case BERT:
 		return parse_bert(s, j, what, e);
@@ -104,33 +84,7 @@ parse_step(struct step *s, const json_t *j, const char *what, tl_error *e)
 	}
 }
 
-static int
-parse(tl_normalizer *z, const json_t *j, const char *what, int depth, tl_error *e)
-{
-	const char *type = tl_json_string(j, "type", NULL);
-	struct step s = { 0 };
-
-	if (depth > TL_NESTING)
-		return tl_error_set(e, TL_ENVIRONMENT, "%s: normalizers are nested deeper than %d", what, TL_NESTING);
-	if (!type)
-		return tl_error_set(e, TL_ENVIRONMENT, "%s: a normalizer is %s; wanted an object with \"type\"", what, json_is_object(j) ? "an object without it" : tl_json_kind(j));
-	if (!strcmp(type, "Sequence")) {
-		const json_t *list = json_object_get(j, "normalizers");
-		if (!json_is_array(list))
-			return tl_error_set(e, TL_ENVIRONMENT, "%s: a Sequence normalizer's \"normalizers\" is %s; wanted a list", what, tl_json_kind(list));
-		for (size_t i = 0; i < json_array_size(list); i++)
-			if (parse(z, json_array_get(list, i), what, depth + 1, e) < 0)
-				return -1;
-		return 0;
-	}
-	for (s.type = 0; s.type < TL_COUNT(names) && strcmp(type, names[s.type]); s.type++)
-		;
-	if (s.type == TL_COUNT(names))
-		return tl_error_set(e, TL_ENVIRONMENT, "%s: the normalizer \"%.60s\" is not supported; those that are: BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, StripAccents, Strip, Replace, Prepend, Sequence", what, type);
-	z->step = tl_grow(z->step, z->n, &z->capacity, sizeof *z->step);
-	z->step[z->n] = s;
-	return parse_step(&z->step[z->n++], j, what, e);
-}
+static const tl_step_kinds kinds = { "normalizer", "normalizers", names, TL_COUNT(names), add_step };
 
 int
 tl_normalizer_parse(const json_t *j, const char *what, tl_normalizer **out, tl_error *e)
@@ -139,7 +93,7 @@ tl_normalizer_parse(const json_t *j, const char *what, tl_normalizer **out, tl_e
 	if (!j || json_is_null(j))
 		return 0;
 	*out = tl_alloc(sizeof **out);
-	return parse(*out, j, what, 0, e);
+	return tl_json_steps(&kinds, *out, j, what, e);
 }
 
 void

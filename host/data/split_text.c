@@ -74,11 +74,16 @@ parse_split(struct step *s, const json_t *j, const char *what, tl_error *e)
 }
 
 static int
-parse_step(struct step *s, const json_t *j, const char *what, tl_error *e)
+add_step(void *list, int type, const json_t *j, const char *what, tl_error *e)
 {
+	tl_splitter *z = list;
 	const char *text;
+	struct step *s;
 	bool each;
 
+	z->step = tl_grow(z->step, z->n, &z->capacity, sizeof *z->step);
+	s = &z->step[z->n++];
+	*s = (struct step){ .type = type };
 	switch (s->type) {
 	case BYTE_LEVEL:
 		return tl_json_flag(j, "add_prefix_space", true, &s->prefix_space, what, e) < 0 || tl_json_flag(j, "use_regex", true, &s->pattern, what, e) < 0 ? -1 : 0;
@@ -99,33 +104,7 @@ parse_step(struct step *s, const json_t *j, const char *what, tl_error *e)
 	}
 }
 
-static int
-parse(tl_splitter *z, const json_t *j, const char *what, int depth, tl_error *e)
-{
-	const char *type = tl_json_string(j, "type", NULL);
-	struct step s = { 0 };
-
-	if (depth > TL_NESTING)
-		return tl_error_set(e, TL_ENVIRONMENT, "%s: pre-tokenizers are nested deeper than %d", what, TL_NESTING);
-	if (!type)
-		return tl_error_set(e, TL_ENVIRONMENT, "%s: a pre-tokenizer is %s; wanted an object with \"type\"", what, json_is_object(j) ? "an object without it" : tl_json_kind(j));
-	if (!strcmp(type, "Sequence")) {
-		const json_t *list = json_object_get(j, "pretokenizers");
-		if (!json_is_array(list))
-			return tl_error_set(e, TL_ENVIRONMENT, "%s: a Sequence pre-tokenizer's \"pretokenizers\" is %s; wanted a list", what, tl_json_kind(list));
-		for (size_t i = 0; i < json_array_size(list); i++)
-			if (parse(z, json_array_get(list, i), what, depth + 1, e) < 0)
-				return -1;
-		return 0;
-	}
-	for (s.type = 0; s.type < TL_COUNT(names) && strcmp(type, names[s.type]); s.type++)
-		;
-	if (s.type == TL_COUNT(names))
-		return tl_error_set(e, TL_ENVIRONMENT, "%s: the pre-tokenizer \"%.60s\" is not supported; those that are: BertPreTokenizer, ByteLevel, Whitespace, WhitespaceSplit, Punctuation, Split, Digits, CharDelimiterSplit, Sequence", what, type);
-	z->step = tl_grow(z->step, z->n, &z->capacity, sizeof *z->step);
-	z->step[z->n] = s;
-	return parse_step(&z->step[z->n++], j, what, e);
-}
+static const tl_step_kinds kinds = { "pre-tokenizer", "pretokenizers", names, TL_COUNT(names), add_step };
 
 int
 tl_splitter_parse(const json_t *j, const char *what, tl_splitter **out, tl_error *e)
@@ -134,7 +113,7 @@ tl_splitter_parse(const json_t *j, const char *what, tl_splitter **out, tl_error
 	if (!j || json_is_null(j))
 		return 0;
 	*out = tl_alloc(sizeof **out);
-	return parse(*out, j, what, 0, e);
+	return tl_json_steps(&kinds, *out, j, what, e);
 }
 
 void

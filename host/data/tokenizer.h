@@ -147,5 +147,14 @@ char *tl_tokenizer_folder(const char *path, tl_error *e);
 const char *tl_json_kind(const json_t *j); /* "a string": for messages */
 /* Reads an optional true or false. 0, or -1 with a sentence. */
 int tl_json_flag(const json_t *j, const char *key, bool fallback, bool *out, const char *what, tl_error *e);
+/* Normalizers and pre-tokenizers: one step, or a Sequence of them, nested or not. */
+typedef struct tl_step_kinds {
+	const char *word, *list;         /* "normalizer"; the key of a Sequence's steps */
+	const char *const *names;        /* [n] of the types; a step's type is its place */
+	int n;
+	int (*add)(void *list, int type, const json_t *j, const char *what, tl_error *e);
+} tl_step_kinds;
+/* Calls k->add for every step in order. 0, or -1 with a sentence. */
+int tl_json_steps(const tl_step_kinds *k, void *list, const json_t *j, const char *what, tl_error *e);
 
 #endif
