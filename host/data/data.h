@@ -84,6 +84,7 @@ typedef struct tl_tokens { int64_t n; const int64_t *offsets; const int32_t *ids
 int tl_tokens_open(tl_tokens *out, const tl_split *split, const tl_tokenizer *t, int64_t max_length, int threads, tl_error *e);
 void tl_tokens_close(tl_tokens *t);
 char *tl_cache_dir(void);                                             /* malloc'd; NULL: none usable */
+int64_t tl_cache_bound(void);                                         /* bytes: $TAGLOOM_CACHE_BYTES, else 4 GiB */
 void tl_cache_evict(const char *dir);                                 /* the files unused for longest, where the folder is over its bound */
 
 /* --- TF-IDF (scikit-learn's defaults: \b\w\w+\b, lower case, smooth idf, l2 rows), fitted on train ---------------------------------- */

@@ -37,6 +37,15 @@ tl_cache_dir(void)
 	return dir;
 }
 
+int64_t
+tl_cache_bound(void)
+{
+	const char *text = getenv("TAGLOOM_CACHE_BYTES");
+	long long n = text ? strtoll(text, NULL, 10) : 0;
+
+	return n > 0 ? n : usual_bound;
+}
+
 /* --- making ------------------------------------------------------------------------------------------------------------------------ */
 struct job {
 	const tl_split *split;
@@ -175,21 +184,12 @@ older(const void *a, const void *b)
 	return x->used.tv_nsec < y->used.tv_nsec ? -1 : x->used.tv_nsec > y->used.tv_nsec;
 }
 
-static int64_t
-bound(void)
-{
-	const char *text = getenv("TAGLOOM_CACHE_BYTES");
-	long long n = text ? strtoll(text, NULL, 10) : 0;
-
-	return n > 0 ? n : usual_bound;
-}
-
 /* Keeps the folder under its bound, by what was unused for longest: a file that a running process has mapped stays readable to it after the unlink. */
 void
 tl_cache_evict(const char *dir)
 {
 	DIR *d = opendir(dir);
-	int64_t most = bound();
+	int64_t most = tl_cache_bound();
 	struct cached *file = NULL;
 	int64_t n = 0, capacity = 0, total = 0;
 	struct dirent *x;
@@ -197,7 +197,7 @@ tl_cache_evict(const char *dir)
 	while (d && (x = readdir(d))) {
 		struct stat st;
 		char *path;
-		if (!tl_starts(x->d_name, "tokens-") && !tl_starts(x->d_name, "dataset-") && !tl_starts(x->d_name, "wordpiece-"))
+		if (!tl_starts(x->d_name, "tokens-") && !tl_starts(x->d_name, "dataset-") && !tl_starts(x->d_name, "wordpiece-") && !tl_starts(x->d_name, "frozen-"))
 			continue;
 		path = tl_path_join(dir, x->d_name);
 		if (stat(path, &st) < 0) {

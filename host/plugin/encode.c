@@ -134,7 +134,12 @@ tl_run_encoder(tl_model *m, tl_model_instance *i)
 	out.offsets = in->offsets;
 	out.host_offsets = in->host_offsets;
 	out.n = in->n;
-	status = m->want ? i->plugin->module->encode(m->ctx, i->self, in, m->want, &out) : 0; /* nobody reads: nothing is computed */
+	if (!m->want)
+		status = 0; /* nobody reads: nothing is computed */
+	else if (tl_model_fixed(m, NULL))
+		status = tl_fixed_outputs(m, in, &out);
+	else
+		status = i->plugin->module->encode(m->ctx, i->self, in, m->want, &out);
 	m->T = in->tokens;
 	if (!status && in->host_split) {
 		const tl_input *document = NULL;

@@ -85,12 +85,37 @@ bool tl_model_needs_seed(const tl_model *m);
 int tl_model_fit(tl_model *m, const tl_fit *fit);
 int tl_model_score(tl_model *m, const tl_features *f, float *scores);
 
-typedef struct tl_documents { /* one batch, host memory, packed */
+/* --- an encoder that is frozen as a whole (fixed.c): its outputs are the document's, whatever the step --- */
+enum { TL_FIXED_HIDDEN = 0, TL_FIXED_LAYERS, TL_FIXED_CLS, TL_FIXED_POOLED, TL_FIXED_OUTPUTS };
+extern const char *const tl_fixed_names[TL_FIXED_OUTPUTS];
+typedef struct tl_fixed {
+	int64_t width[TL_FIXED_OUTPUTS];    /* numbers of a token (hidden, layers) or document (cls, pooled); 0: nobody reads the output */
+	const char *cache;                  /* the encoder's parameter `cache`: "auto", "none", "f32", "bf16" */
+	const char *why_not;                /* a frozen encoder whose outputs are not the document's alone: a sentence. Else NULL */
+} tl_fixed;
+/* Is the encoder frozen as a whole (freeze = "all") and given the documents as they are? Then it encodes every document by itself, without dropout: the same
+ * bits in every batch. */
+bool tl_model_fixed(const tl_model *m, tl_fixed *out);
+/* Hash of what decides these outputs besides tokens: plugin, parameters, weights, who reads what. */
+int tl_model_fixed_key(tl_model *m, char hex[65], tl_error *e);
+typedef struct tl_documents tl_documents;
+/* Outputs of a batch in the model's compute type: [T, width] or [n, width]; layers: K blocks [tokens, d] per document. NULL: not wanted. */
+int tl_model_encode_fixed(tl_model *m, const tl_documents *batch, void *const out[TL_FIXED_OUTPUTS]);
+typedef struct tl_kept { /* the same of a whole split, kept in a file */
+	int64_t n;
+	const int64_t *offsets;             /* [n + 1] tokens before each document */
+	const void *output[TL_FIXED_OUTPUTS];
+	bool half;                          /* bf16, else f32 */
+} tl_kept;
+
+struct tl_documents { /* one batch, host memory, packed */
 	int32_t n;
 	const int32_t *offsets, *ids;       /* [n + 1], [T] */
 	const int32_t *label_offsets, *labels; /* [n + 1]; empty lists in prediction */
 	tl_features features;               /* n = 0: none */
-} tl_documents;
+	const tl_kept *kept;                /* NULL, or what a frozen encoder made of the split ... */
+	const int32_t *document;            /* [n] ... of which these are the documents */
+};
 typedef struct tl_outcome {
 	double total;                       /* weighted sum; NaN is reported by the caller with the part that was first not finite */
 	int n_parts;

@@ -529,6 +529,7 @@ tl_model_free(tl_model *m)
 		free(i->weight);
 	}
 	tl_copies_free(m);
+	tl_lone_free(m);
 	tl_texts_free(m);
 	tl_ctx_free(m->ctx);
 	tl_weights_free(m->weights);

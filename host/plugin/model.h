@@ -133,6 +133,7 @@ struct tl_model {
 	tl_slot_value *slot;
 	unsigned want;                             /* what the encoder's readers need */
 	tl_encoder_copy *copies;
+	struct tl_lone *lone;                      /* one per thread: contexts that encode documents by themselves */
 
 	/* the step */
 	tl_injection *injection;
@@ -190,6 +191,9 @@ int tl_model_forward(tl_model *m, const tl_pass *pass);
 /* The weighted sum of the losses so far times scale, as a tensor of the step, and on the host; fills m->part, m->part_weight and m->value. On a device `into` (may be NULL) gets the values instead. */
 tl_tensor *tl_model_total(tl_model *m, double scale, double *host, float *into);
 int tl_run_encoder(tl_model *m, tl_model_instance *encoder);
+/* Outputs of a frozen encoder for the step's documents: kept ones, or computed now. */
+int tl_fixed_outputs(tl_model *m, const tl_input *in, tl_encoded *out);
+void tl_lone_free(tl_model *m);
 tl_tensor *tl_injected_tensor(tl_model *m, tl_injected *x, bool gradient);
 tl_encoder_copy *tl_copy_encoder(tl_model *m);
 void tl_copies_free(tl_model *m);

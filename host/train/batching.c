@@ -182,6 +182,8 @@ tl_pack(tl_packer *p, const tl_feed *s, const int32_t *document, int64_t n, bool
 	p->batch.ids = s->tokens ? p->ids : NULL;
 	p->batch.label_offsets = p->label_offsets;
 	p->batch.labels = p->labels;
+	p->batch.kept = s->kept;
+	p->batch.document = document;
 	return &p->batch;
 }
 

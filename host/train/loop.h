@@ -46,6 +46,7 @@ typedef struct tl_feed { /* where batches come from */
 	const int64_t *label_offsets;      /* NULL: no labels (prediction) */
 	const int32_t *labels;
 	int32_t filler;                    /* token of a document without any */
+	const tl_kept *kept;               /* what a frozen encoder makes of the documents; NULL: computed in every step */
 } tl_feed;
 typedef struct tl_packer { /* memory of one batch, grown to the largest and kept */
 	int32_t *offsets, *ids, *label_offsets, *labels, *feature_index;
@@ -57,6 +58,10 @@ typedef struct tl_packer { /* memory of one batch, grown to the largest and kept
 /* The batch of these documents, in their order; valid until the next call. */
 const tl_documents *tl_pack(tl_packer *p, const tl_feed *s, const int32_t *document, int64_t n, bool labels);
 void tl_packer_free(tl_packer *p);
+
+/* --- kept outputs of a frozen encoder --------------------------------------------------------------------------------------- */
+typedef struct tl_kept_split { tl_kept kept; int64_t *offsets; void *block; size_t size; bool mapped; } tl_kept_split;
+void tl_kept_split_free(tl_kept_split *k);
 
 /* --- optimizer -------------------------------------------------------------------------------------------------------------- */
 typedef struct tl_optimizer tl_optimizer;

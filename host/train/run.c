@@ -515,6 +515,7 @@ close_run(tl_run *run)
 	tl_device_close(run->device);
 	tl_pool_free(run->pool);
 	for (int s = 0; s < TL_SPLITS; s++) {
+		tl_kept_split_free(&run->kept[s]);
 		tl_tokens_close(&run->tokens[s]);
 		tl_features_free(&run->features[s]);
 	}
@@ -563,6 +564,8 @@ tl_run_train(const json_t *config, tl_registry *r, const tl_run_options *o, cons
 	if (open_inputs(&run) < 0)
 		goto end;
 	if (open_model(&run) < 0)
+		goto end;
+	if ((status = tl_run_frozen(&run)))
 		goto end;
 	status = tl_model_fits_itself(run.m) ? tl_run_fit(&run) : train(&run);
 	summarise(&run);

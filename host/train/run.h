@@ -21,6 +21,7 @@ typedef struct tl_run {
 	tl_tfidf *tfidf;
 	tl_features features[TL_SPLITS];     /* made by tfidf */
 	tl_feed feed[TL_SPLITS];
+	tl_kept_split kept[TL_SPLITS];
 	bool uses_features, has_valid, has_test;
 	tl_pool *pool;
 	tl_model *m;
@@ -63,6 +64,8 @@ void tl_run_checkpoint(tl_run *run);
 int tl_run_epoch_end(tl_run *run);
 /* Test, predictions, artifacts with the best epoch's weights. 0, -1, or TL_INTERRUPTED. */
 int tl_run_finish(tl_run *run);
+/* Outputs of a frozen encoder for every split, from the cache or computed now (frozen.c). 0, -1, or TL_INTERRUPTED. */
+int tl_run_frozen(tl_run *run);
 /* TF-IDF of every split, where the reader gives no features. */
 int tl_run_features(tl_run *run);
 /* fit/score modules: everything at once. */

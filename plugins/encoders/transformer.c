@@ -30,7 +30,7 @@ struct transformer {
 	const char *weights, *freeze, *config;
 	int64_t dim, layers, heads, ffn, vocab, max_positions, types, pad;
 	double dropout, attention_dropout, eps;
-	int layout, activation, pooled;
+	int layout, activation, pooled, cache;
 	bool lean;
 	int64_t frozen; /* blocks from below that are not trained, the embeddings with them; layers + 1: the pooler, too */
 
@@ -52,6 +52,7 @@ static const tl_param params[] = {
 	TL_P_REAL(struct transformer, dropout, "0.1", 0, 0.99, "dropout on embeddings and on both sublayers' outputs"),
 	TL_P_REAL(struct transformer, attention_dropout, "0.1", 0, 0.99, "dropout on attention weights"),
 	TL_P_STRING(struct transformer, freeze, "0", "\"all\", or the number of lowest blocks (and the embeddings) that are not trained"),
+	TL_P_CHOICE(struct transformer, cache, "auto", "auto|none|f32|bf16", "freeze = \"all\": outputs that are read are computed once per document and kept on disk; auto: f32 where they take up to half the cache's bound (the same bits as none)"),
 	TL_P_FLAG(struct transformer, lean, "true", "the last block computes what somebody reads; false: every token's row (the same to rounding, with the same dropout masks)"),
 	TL_P_CHOICE(struct transformer, pooled, "auto", "auto|pooler|cls|mean", "what the slot `pooled` holds; auto: what the checkpoint's 1_Pooling says, else the pooler"),
 	TL_P_CHOICE(struct transformer, layout, "bert", "bert|roberta|distilbert", "names of the weights and rule of the positions; read from the checkpoint where there is one"),
