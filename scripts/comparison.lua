@@ -1,5 +1,5 @@
 -- comparison.lua - linear, the baseline and the five methods under the same conditions: 2,000 AAPD abstracts of 96 tokens, MiniLM, mean of the tokens, three epochs.
---   tagloom run scripts/comparison.lua -D data=DIR -D minilm=DIR --limit-docs 2000 [--jobs 2 --threads 1]
+--   tagloom run scripts/comparison.lua -D data=DIR -D minilm=DIR --limit-docs 2000 [--jobs 2]
 -- The encoder learns at 2e-4 and a linear classifier on one vector of the encoder's width at 1e-2 in every arm. What else a method adds learns at `rate`, chosen on validation (docs/results.md);
 -- -D rate=2e-3 sets it for all methods at once. The papers' other settings stay, but for sizes that MiniLM (6 layers) or 96 tokens do not allow.
 local tl = require "tagloom"

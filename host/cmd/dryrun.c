@@ -182,8 +182,32 @@ say_slots(const json_t *slots, const char *word)
 	return !first;
 }
 
+/* What a frozen encoder gives once for all runs: outputs, documents and size. Tokens of documents are an estimate, as elsewhere here. */
 static void
-say_module(const json_t *m)
+say_kept(const json_t *kept, const tl_dataset *d)
+{
+	const char *cache = tl_json_string(kept, "cache", NULL), *name;
+	double documents = 0, tokens = 0, bytes = 0, item = cache && !strcmp(cache, "bf16") ? 2 : 4;
+	json_t *width;
+
+	if (!cache)
+		return;
+	for (int s = 0; s < TL_SPLITS; s++)
+		documents += (double)d->split[s].n;
+	tokens = documents * tokens_per_document(d);
+	json_object_foreach(json_object_get(kept, "outputs"), name, width)
+		bytes += item * json_number_value(width) * (!strcmp(name, "hidden") || !strcmp(name, "layers") ? tokens : documents);
+	printf("      kept:");
+	json_object_foreach(json_object_get(kept, "outputs"), name, width)
+		printf(" %s", name);
+	if (!strcmp(cache, "auto") && bytes > (double)tl_cache_bound() / 2)
+		printf(" of %.0f documents would be about %.0f MiB, more than half of the cache's bound: not kept, computed in every step\n", documents, bytes / 1048576);
+	else
+		printf(" of %.0f documents, computed once for all runs and mapped, about %.3g MiB in %s\n", documents, bytes / 1048576, item < 4 ? "bf16" : "f32");
+}
+
+static void
+say_module(const json_t *m, const tl_dataset *d)
 {
 	char count[40];
 	json_t *l;
@@ -198,6 +222,7 @@ say_module(const json_t *m)
 	putchar('\n');
 	json_array_foreach(json_object_get(m, "left_out"), i, l)
 		printf("      left out: %s\n", json_string_value(l));
+	say_kept(json_object_get(m, "kept"), d);
 }
 
 static int
@@ -219,7 +244,7 @@ say_arm(tl_plan_set *p, tl_plan_arm *arm, int runs, double speed, tl_error *e)
 	printf("arm %s%s on %s: %lld training, %lld validation, %lld test documents, %lld labels\n", arm->name, arm->is_baseline ? " (baseline)" : "", arm->dataset,
 	       (long long)d->split[TL_TRAIN].n, (long long)d->split[TL_VALID].n, (long long)d->split[TL_TEST].n, (long long)d->n_labels);
 	json_array_foreach(wiring, i, m)
-		say_module(m);
+		say_module(m, d);
 	say_estimates(arm, d, wiring, speed, runs);
 	json_decref(wiring);
 	return 0;

@@ -12,9 +12,9 @@
 const tl_option tl_run_option_rows[] = {
 	{ "--db", "FILE", "the results database (default $TAGLOOM_DB, else results/tagloom.db)" },
 	{ "--define", "KEY=VALUE", "override: INSTANCE.PARAMETER, train.KEY, data.KEY, seeds=1,2, or an argument of the script", 'D', true },
-	{ "--jobs", "N", "runs at the same time (default 1)" },
+	{ "--jobs", "N", "runs at the same time (default 1), at most one for each thread" },
 	{ "--device", "DEVICE", "cpu, cuda, cuda:0 or auto (default auto)" },
-	{ "--threads", "N", "threads in all, shared by the jobs (default: every CPU of the inherited mask)" },
+	{ "--threads", "N", "threads in all, shared by the jobs (default, and most with several jobs: every CPU of the inherited mask)" },
 	{ "--dry-run", NULL, "check everything and print arms, wiring, sizes and estimates; train nothing" },
 	{ "--force", NULL, "run again what is already done; its results are replaced" },
 	{ "--fail-fast", NULL, "start nothing more after the first failed run" },
@@ -33,6 +33,18 @@ tl_cpu_count(void)
 	if (sched_getaffinity(0, sizeof set, &set))
 		return 1;
 	return TL_MAX(CPU_COUNT(&set), 1);
+}
+
+/* Several runs at a time never have more threads than there are CPUs; one alone has what was asked for. */
+void
+tl_share_cpus(int64_t jobs, int64_t threads, int *shared_jobs, int *shared_threads)
+{
+	int64_t most = jobs > 1 ? TL_MIN(threads, (int64_t)tl_cpu_count()) : TL_MIN(threads, 1024);
+
+	*shared_threads = (int)most;
+	*shared_jobs = (int)TL_MIN(jobs, most);
+	if (*shared_jobs < jobs)
+		tl_note("--jobs %lld: %d run%s at the same time, for there %s %d thread%s to share", (long long)jobs, *shared_jobs, *shared_jobs == 1 ? "" : "s", most == 1 ? "is" : "are", (int)most, most == 1 ? "" : "s");
 }
 
 static int
@@ -59,8 +71,7 @@ tl_sweep_read(tl_sweep_options *o, const tl_args *a, tl_error *e)
 			o->define[o->n_define++] = a->given[i].value;
 	if (positive(a, "--jobs", 1, &jobs, e) || positive(a, "--threads", tl_cpu_count(), &threads, e) || positive(a, "--limit-docs", 0, &o->limit_docs, e))
 		return -1;
-	o->jobs = (int)TL_MIN(jobs, 256);
-	o->threads = (int)TL_MIN(threads, 1024);
+	tl_share_cpus(jobs, threads, &o->jobs, &o->threads);
 	return tl_device_ask(tl_arg_value(a, "--device", NULL), &o->device, e);
 }
 

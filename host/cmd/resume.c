@@ -73,7 +73,7 @@ resume_run(const tl_args *a, tl_error *e)
 {
 	int64_t jobs = tl_arg_int(a, "--jobs", 1, e), threads = tl_arg_int(a, "--threads", tl_cpu_count(), e);
 	char *db = realpath(tl_db_path(a), NULL); /* runs may go on in another folder */
-	tl_sweep s = { .db = db ? db : tl_db_path(a), .jobs = (int)TL_MIN(TL_MAX(jobs, 1), 256), .threads = (int)TL_MAX(threads, 1), .quiet = tl_arg_flag(a, "--quiet") };
+	tl_sweep s = { .db = db ? db : tl_db_path(a), .quiet = tl_arg_flag(a, "--quiet") };
 	tl_store *store;
 	int status = -1;
 
@@ -82,6 +82,7 @@ resume_run(const tl_args *a, tl_error *e)
 		return -1;
 	}
 	tl_log_quiet(s.quiet);
+	tl_share_cpus(TL_MAX(jobs, 1), TL_MAX(threads, 1), &s.jobs, &s.threads);
 	store = tl_store_reopen(s.db, e);
 	if (store)
 		status = collect(store, a, &s, e);
@@ -101,8 +102,8 @@ resume_run(const tl_args *a, tl_error *e)
 
 static const tl_option options[] = {
 	{ "--db", "FILE", "the results database (default $TAGLOOM_DB, else results/tagloom.db)" },
-	{ "--jobs", "N", "runs at the same time (default 1)" },
-	{ "--threads", "N", "threads in all, shared by the jobs (default: every CPU of the inherited mask)" },
+	{ "--jobs", "N", "runs at the same time (default 1), at most one for each thread" },
+	{ "--threads", "N", "threads in all, shared by the jobs (default, and most with several jobs: every CPU of the inherited mask)" },
 	{ "--quiet", NULL, "no progress" },
 	{ 0 }
 };

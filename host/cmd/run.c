@@ -24,6 +24,20 @@ tl_command_words(void)
 	return words;
 }
 
+/* Parameters as the built model has them: sizes that a checkpoint decides stand in place of defaults. */
+static void
+take_params(tl_plan_arm *arm, const char *text, size_t n)
+{
+	tl_error ignored = { 0 };
+	json_t *wiring = tl_json_parse(text, n, "the wiring", &ignored), *m;
+	size_t i;
+
+	json_array_foreach(json_object_get(arm->stored, "model"), i, m)
+		if (json_object_get(m, "resolved"))
+			json_object_update(json_object_get(m, "resolved"), json_object_get(json_array_get(wiring, i), "params"));
+	json_decref(wiring);
+}
+
 /* Every model is built once without weights before anything starts, so that wiring mistakes are told before training. */
 static int
 check_models(tl_plan_set *p, tl_error *e)
@@ -33,6 +47,8 @@ check_models(tl_plan_set *p, tl_error *e)
 		tl_error here = { 0 };
 		int status = tl_plan_wiring(p, &p->arms[i], &out, &here);
 
+		if (!status && out.s)
+			take_params(&p->arms[i], out.s, out.n);
 		tl_text_free(&out);
 		if (status < 0) {
 			tl_error_set(e, here.status == TL_ENVIRONMENT ? TL_ENVIRONMENT : TL_USAGE, "%s", here.text);

@@ -38,6 +38,8 @@ int tl_sweep_recall(tl_sweep_options *o, const json_t *words, tl_error *e);
 void tl_sweep_options_free(tl_sweep_options *o);
 extern const tl_option tl_run_option_rows[];
 int tl_cpu_count(void);              /* of the inherited mask */
+/* Jobs and threads as they were asked for, and as they are given: several jobs never have more threads than CPUs. */
+void tl_share_cpus(int64_t jobs, int64_t threads, int *shared_jobs, int *shared_threads);
 
 /* --- planned runs (plan.c) ---------------------------------------------------------------------------------------------------- */
 typedef struct tl_plan_tokenizer { char *key; tl_tokenizer *t; } tl_plan_tokenizer;

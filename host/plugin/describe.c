@@ -59,6 +59,22 @@ left_out_json(tl_model *m, const tl_model_instance *i)
 	return list;
 }
 
+/* Outputs of a frozen encoder that are computed once: name -> numbers of a token or document; null where none are. */
+static json_t *
+kept_json(const tl_model *m, const tl_model_instance *i)
+{
+	json_t *outputs = json_object(), *v;
+	tl_fixed fixed;
+
+	if (i == m->encoder && tl_model_fixed(m, &fixed) && strcmp(fixed.cache, "none"))
+		for (int k = 0; k < TL_FIXED_OUTPUTS; k++)
+			if (fixed.width[k])
+				json_object_set_new(outputs, tl_fixed_names[k], json_integer(fixed.width[k]));
+	v = json_object_size(outputs) ? json_pack("{s:s, s:O}", "cache", fixed.cache, "outputs", outputs) : json_null();
+	json_decref(outputs);
+	return v;
+}
+
 json_t *
 tl_model_wiring(const tl_model *model)
 {
@@ -78,6 +94,8 @@ tl_model_wiring(const tl_model *model)
 			json_array_append_new(losses, json_pack("{s:s, s:f}", "name", i->loss[l].name, "weight", i->loss[l].weight));
 		json_object_set_new(v, "losses", losses);
 		json_object_set_new(v, "left_out", left_out_json(m, i));
+		json_object_set_new(v, "kept", kept_json(m, i));
+		json_object_set(v, "params", i->params);
 		json_array_append_new(all, v);
 	}
 	return all;

@@ -56,7 +56,8 @@ tl_model_fixed(const tl_model *m, tl_fixed *out)
 
 	if (out)
 		*out = (tl_fixed){ .cache = "none" };
-	if (m->injection || !m->want || !i || !is_set(i, "freeze", "all") || tl_ctx_device(m->ctx))
+	/* (A step that is counted meets the encoder's operations where nothing is kept of them.) */
+	if (m->injection || !m->want || (tl_ctx_counting(m->ctx) && i && !strcmp(cache_of(i), "none")) || !i || !is_set(i, "freeze", "all") || tl_ctx_device(m->ctx))
 		return false;
 	if (at >= 0 && m->slot[at].writer >= 0 && m->slot[at].writer < i->at) {
 		if (out)
@@ -249,7 +250,7 @@ deal_layers(tl_model *m, const tl_input *in, const char *blocks, tl_encoded *out
 	for (int64_t k = 0; k < K; k++) {
 		if (!(layers[k] = tl_fill(m->ctx, 2, dims, 0)))
 			return -1;
-		for (int32_t i = 0; i < in->n; i++) {
+		for (int32_t i = 0; i < in->n && !tl_ctx_counting(m->ctx); i++) {
 			int64_t from = in->host_offsets[i], rows = in->host_offsets[i + 1] - from;
 			memcpy((char *)tl_data_mut(layers[k]) + (size_t)(from * d) * item, blocks + (size_t)((from * K + k * rows) * d) * item, (size_t)(rows * d) * item);
 		}
@@ -278,10 +279,10 @@ tl_fixed_outputs(tl_model *m, const tl_input *in, tl_encoded *out)
 			room[k] = tl_data_mut(*tensor[k]);
 		if (!room[k])
 			return -1;
-		if (d->kept)
+		if (d->kept && !tl_ctx_counting(m->ctx))
 			take_kept(m, d, k, fixed.width[k], room[k]);
 	}
-	if (!d->kept && encode_each(m, in->n, in->host_offsets, in->host_ids, room))
+	if (!d->kept && !tl_ctx_counting(m->ctx) && encode_each(m, in->n, in->host_offsets, in->host_ids, room))
 		return -1;
 	return room[TL_FIXED_LAYERS] ? deal_layers(m, in, room[TL_FIXED_LAYERS], out) : tl_status(m->ctx);
 }

@@ -29,6 +29,7 @@ typedef struct tl_slot_use {                   /* one row of reads or writes of 
 	const tl_slot *row;
 	char *name;                                /* resolved: "@from" is "doc" */
 	int slot;                                  /* index into model->slot; -1: optional and not there */
+	int writer;                                /* reads: who has written the slot by then; -1: the batch */
 	char *shape;                               /* in words, for wiring: "[B, 54]" */
 } tl_slot_use;
 

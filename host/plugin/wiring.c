@@ -273,6 +273,7 @@ wire_read(tl_model *m, tl_model_instance *i, const tl_slot *row, tl_error *e)
 	if (use->slot < 0)
 		return row->optional ? 0 : nothing_wrote(m, i, use->name, e);
 	s = &m->slot[use->slot];
+	use->writer = s->writer;
 	if (!kinds_agree(row->kind, s->kind))
 		return tl_error_set(e, TL_USAGE, "%s reads the slot %s as %s, but %s wrote %s", i->who, use->name, words[row->kind], writer_of(m, s), words[s->kind]);
 	if (row->kind == TL_SLOT_INPUT || row->kind == TL_SLOT_FEATURES)
@@ -403,7 +404,7 @@ first_slots(tl_model *m)
 	}
 }
 
-/* What the encoder has to compute: the outputs that somebody behind it reads. */
+/* What the encoder has to compute: its outputs that somebody behind it reads (others may write slots of these names, too). */
 static void
 what_is_wanted(tl_model *m)
 {
@@ -413,7 +414,7 @@ what_is_wanted(tl_model *m)
 	for (int k = m->encoder ? m->encoder->at + 1 : m->n; k < m->n; k++)
 		for (int r = 0; r < m->instance[k].n_reads; r++)
 			for (size_t b = 0; b < sizeof bits / sizeof *bits; b++)
-				if (m->instance[k].read[r].slot >= 0 && !strcmp(m->slot[m->instance[k].read[r].slot].name, bits[b].name))
+				if (m->instance[k].read[r].slot >= 0 && m->instance[k].read[r].writer == m->encoder->at && !strcmp(m->slot[m->instance[k].read[r].slot].name, bits[b].name))
 					m->want |= bits[b].want;
 }
 

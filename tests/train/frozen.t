@@ -1,0 +1,39 @@
+# frozen.t - a frozen encoder through the commands: the sweep script, what a dry run says is left out and kept, real sizes among the parameters, lengths told early.
+. "$SRC/tests/tap.sh"
+sql() { tagloom sql --db "$1" --format csv "$2" | sed 1d | tr -d '\r"'; }
+# A checkpoint to read: a small encoder as `export` writes it.
+cat >tiny.lua <<LUA
+local tl = require "tagloom"
+return tl.experiment { name = "tiny", data = tl.dataset { path = "$SRC/scripts/data/arxiv", max_length = 24, limit = 40 }, metrics = { "p@1" }, train = { epochs = 0, select = "last" },
+  model = { tl.encoder.transformer { dim = 16, layers = 3, heads = 2, ffn = 24, vocab = 300, max_positions = 48, pooled = "mean" }, tl.label.classifier {} } }
+LUA
+tagloom run tiny.lua --db tiny.db >/dev/null 2>err || cat err
+tagloom export --db tiny.db --run 1 weights >/dev/null 2>err
+ok $? "a small checkpoint"
+ls weights >&2
+sweep() { tagloom run "$SRC/scripts/frozen_sweep.lua" --db s.db -D data="$SRC/scripts/data/arxiv" -D data.max_length=40 -D minilm="$PWD/weights" -D seeds=1 -D train.epochs=1 --limit-docs 64 "$@"; }
+sweep --dry-run >plan 2>err
+is "$? $(grep -c '^arm ' plan)" "0 20" "the sweep has twenty arms"
+is "$(grep -c 'left out: frozen: no dropout, no gradient' plan)" 20 "the dry run says what a frozen encoder leaves out"
+is "$(grep -c 'kept: pooled of .* documents, computed once for all runs and mapped' plan)" 20 "and what is kept"
+sweep --jobs 2 >out 2>err
+is "$? $(sql s.db "SELECT count(*) FROM run WHERE status = 'done'")" "0 20" "twenty runs"
+is "$(sql s.db "SELECT count(*) FROM message WHERE text LIKE '%computed once and kept%'") $(sql s.db "SELECT count(*) FROM message WHERE text LIKE '%from the cache%'")" "1 19" "one computes the outputs, the others map them"
+is "$(sql s.db "SELECT group_concat(value, ' ') FROM (SELECT DISTINCT value FROM param WHERE key IN ('transformer.dim', 'transformer.layers', 'transformer.max_positions') ORDER BY key)")" "16 3 48" "parameters that the checkpoint decides are told as they are"
+cat >lean.lua <<LUA
+local tl = require "tagloom"
+return tl.experiment { name = "lean", data = tl.dataset { path = "$SRC/scripts/data/arxiv", max_length = tl.arg("length", 40), limit = 40 }, metrics = { "p@1" },
+  model = { tl.encoder.transformer { weights = "weights", pooled = tl.arg("pooled", "cls"), freeze = tl.arg("freeze", "0") }, tl.label.classifier {} } }
+LUA
+has "$(tagloom run lean.lua --dry-run 2>&1)" "left out: nobody reads every token: the last block computes keys and values of all, the rest of first tokens only" "pooled = cls: rows that nobody reads"
+is "$(tagloom run lean.lua --dry-run -D pooled=mean 2>&1 | grep -c 'left out')" 0 "pooled = mean reads every row"
+has "$(tagloom run lean.lua --dry-run -D freeze=2 2>&1)" "the embeddings and 2 of 3 blocks are frozen" "frozen blocks are told"
+out=$(tagloom run lean.lua --db l.db -D freeze=many 2>&1)
+is "$?" 2 "freeze = many is refused before anything starts"
+has "$out" 'wanted 0, a number of blocks, or "all"' "in a sentence"
+out=$(tagloom run lean.lua --db l.db -D length=49 2>&1)
+is "$? $(ls l.db 2>/dev/null)" "2 " "documents longer than the encoder's positions: refused before anything starts"
+has "$out" "tl.dataset: max_length lets sequences have 49 tokens, but transformer (lean.lua:3) has positions for 48" "with both numbers"
+tagloom run lean.lua --db l.db -D length=48 -D train.epochs=1 >/dev/null 2>&1
+is "$?" 0 "as long as they are, they train"
+done_testing
