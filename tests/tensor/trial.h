@@ -140,7 +140,7 @@ run(const trial *r)
 
 static char why[2000];
 
-static bool
+static inline bool
 wrong(const test_case *t, const char *format, ...)
 {
 	va_list ap;
@@ -180,7 +180,7 @@ call_of(const char *op)
 	return NULL;
 }
 
-static trial
+static inline trial
 trial_of(const test_case *t, tl_ctx *ctx, input *in)
 {
 	trial r = { .ctx = ctx, .t = t, .call = call_of(t->op), .in = in, .w1 = 1, .w2 = -1 };
