@@ -37,6 +37,11 @@ typedef struct tl_operations {
 void tl_ctx_count(tl_ctx *ctx, bool on);
 bool tl_ctx_counting(const tl_ctx *ctx);
 tl_operations tl_ctx_operations(const tl_ctx *ctx);
+/* Of one call of an op. */
+tl_operations tl_op_operations(const tl_ctx *ctx, const tl_op *op, const tl_op_call *c, bool backward);
+/* Called before (done: false) and after every kernel that runs on the CPU; NULL: not any more. For measurements. */
+typedef void tl_watch(void *arg, const tl_op *op, const tl_op_call *c, bool backward, bool done);
+void tl_ctx_watch(tl_ctx *ctx, tl_watch *watch, void *arg);
 bool tl_ctx_training(const tl_ctx *ctx);        /* what tl_ctx_begin was told */
 int64_t tl_ctx_step(const tl_ctx *ctx);
 uint64_t tl_ctx_seed(const tl_ctx *ctx);

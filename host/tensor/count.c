@@ -76,32 +76,54 @@ forward_of(const tl_op *op, const tl_op_call *c)
 	return n;
 }
 
-void
-tl_count_op(tl_ctx *ctx, const tl_op *op, const tl_op_call *c, bool backward)
+/* Elements of an input that an op has to pass through: of a table, the rows that are looked up. */
+static double
+passed(const tl_op *op, const tl_op_call *c, int i)
+{
+	return (double)(i == 0 && !strcmp(op->name, "gather") ? c->out.count : c->in[i].count);
+}
+
+tl_operations
+tl_op_operations(const tl_ctx *ctx, const tl_op *op, const tl_op_call *c, bool backward)
 {
 	tl_operations n = forward_of(op, c);
-	double bytes = (double)c->out.count, wanted = 0;
 	int products = 0;
 
+	n.bytes = (double)c->out.count;
 	for (int i = 0; i < c->n_in; i++) {
-		bytes += (double)c->in[i].count;
-		if (!backward || !c->grad_in[i])
-			continue;
-		wanted += (double)c->in[i].count;
-		products += c->in[i].rank > 1;
+		bool wanted = backward && c->grad_in[i];
+		n.bytes += passed(op, c, i) * (wanted ? 2 : 1);
+		products += wanted && c->in[i].rank > 1;
 	}
+	n.bytes *= (double)tl_dtype_bytes(ctx->compute);
 	if (backward) { /* a product's gradient by each factor costs as much as the product; attention has three factors for its two products, additive_scores does twice the work */
 		n.products *= !strcmp(op->name, "attention") || !strcmp(op->name, "additive_scores") ? 2 : products;
 		n.functions = 0;
-		bytes += wanted;
 	}
+	return n;
+}
+
+void
+tl_count_op(tl_ctx *ctx, const tl_op *op, const tl_op_call *c, bool backward)
+{
+	tl_operations n = tl_op_operations(ctx, op, c, backward);
+
 	ctx->operations.products += n.products;
 	ctx->operations.functions += n.functions;
 	if (n.products == 0) /* a product's numbers are used often; what only passes through costs its way */
-		ctx->operations.bytes += bytes * (double)tl_dtype_bytes(ctx->compute);
+		ctx->operations.bytes += n.bytes;
 	if (backward) { /* a kernel may put the gradient before its activation somewhere */
 		tl_arena_mark mark = tl_arena_here(ctx->arena);
 		tl_arena_alloc(ctx->arena, (size_t)c->out.count * tl_dtype_bytes(c->out.dtype));
 		tl_arena_back(ctx->arena, mark);
 	}
+}
+
+/* --- watching --- */
+
+void
+tl_ctx_watch(tl_ctx *ctx, tl_watch *watch, void *arg)
+{
+	ctx->watch = watch;
+	ctx->watch_arg = arg;
 }

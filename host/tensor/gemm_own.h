@@ -172,10 +172,14 @@ static void
 pack_b(int t, const REAL *b, int64_t ldb, int64_t n, int64_t k, int64_t from, int64_t to, REAL *packed)
 {
 	for (int64_t j = from; t && j < to; j += NR)
-		for (int64_t p0 = 0; p0 < k; p0 += LINE) /* in small squares: reads and writes both stay in the cache */
-			for (int64_t r = 0; r < NR; r++)
-				for (int64_t p = p0; p < TL_MIN(k, p0 + LINE); p++)
-					packed[j * k + p * NR + r] = j + r < n ? b[(j + r) * ldb + p] : 0;
+		for (int64_t p0 = 0; p0 < k; p0 += LINE) { /* in small squares: reads and writes both stay in the cache */
+			int64_t some = TL_MIN(NR, TL_MAX(0, n - j)), pe = TL_MIN(k, p0 + LINE);
+			for (int64_t r = 0; r < some; r++)
+				for (int64_t p = p0; p < pe; p++)
+					packed[j * k + p * NR + r] = b[(j + r) * ldb + p];
+			for (int64_t p = p0; some < NR && p < pe; p++)
+				memset(packed + j * k + p * NR + some, 0, (size_t)(NR - some) * sizeof *packed);
+		}
 	for (int64_t p = 0; !t && p < k; p++)
 		for (int64_t j = from; j < to; j += NR) {
 			REAL *strip = packed + j * k + p * NR;

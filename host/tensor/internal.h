@@ -52,6 +52,8 @@ struct tl_ctx {
 	bool training, record;
 	bool counting;             /* tensors are made, but nothing is computed and no page of them touched */
 	tl_operations operations;  /* counted so far */
+	tl_watch *watch;           /* NULL, or who is told of every kernel */
+	void *watch_arg;
 	int no_grad;
 	bool has_instance;
 	tl_stream_state stream;

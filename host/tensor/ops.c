@@ -63,9 +63,13 @@ tl_op_call_run(tl_ctx *ctx, int (*fn)(tl_op_call *c), tl_op_call *c)
 {
 	int status;
 
+	if (ctx->watch)
+		ctx->watch(ctx->watch_arg, ctx->running, c, c->grad_in != NULL, false);
 	ctx->in_kernel = true;
 	status = fn(c);
 	ctx->in_kernel = false;
+	if (ctx->watch)
+		ctx->watch(ctx->watch_arg, ctx->running, c, c->grad_in != NULL, true);
 	return status;
 }
 

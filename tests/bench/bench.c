@@ -3,7 +3,8 @@
  * the peer, tokenizer speed, and seconds until a command's first step. Every figure is one JSON line.
  *
  *   bench ids DATA MINILM FILE DOCS           token ids of the first documents, as JSON lists
- *   bench step DATA MINILM MODE DOCS THREADS ROUNDS   MODE: train, infer, gemm
+ *   bench step DATA MODEL MODE DOCS THREADS ROUNDS    MODE: train, infer, gemm; MODEL: MiniLM's folder, "" for random weights of its size, or base
+ *   bench ops DATA MODEL DOCS                 one thread's time of a training step, op by op, beside what it would take at least
  *   bench tokenizer DATA FILE DOCS            FILE: a tokenizer.json
  *   bench start COMMAND...                    runs it on a terminal of its own until a loss is shown, then stops it
  */
@@ -13,12 +14,14 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "train/loop.h"
 #include "tensor/core.h"
 
-enum { BATCH = 16, WIDTH = 384, INNER = 1536, LAYERS = 6, LENGTH = 512 };
+enum { BATCH = 16, LENGTH = 512 };
+static struct { int width, inner, layers; } model = { 384, 1536, 6 };
 
 typedef struct bench {
 	tl_error e;
@@ -37,16 +40,27 @@ failed(bench *b)
 	return 1;
 }
 
-/* The model that the peer builds: 6 layers of 384, dropout 0.1 outside of attention, a pooler over the first token, one linear layer. */
+/*
+ * The model that the peer builds: 6 layers of 384, dropout 0.1 outside of attention, one linear layer over a document vector. The peer's is a pooler over the first
+ * token, computed like its last layer for all of them; ours is the mean of all tokens, so that every token's vector is read here too. With READ=first ours is the
+ * pooler as well, and the last layer is computed for the first tokens only.
+ */
 static json_t *
 model_of(const char *minilm)
 {
-	json_t *encoder = json_pack("{s:i, s:i, s:i, s:i, s:i, s:s, s:f, s:f}", "dim", WIDTH, "layers", LAYERS, "heads", 12, "ffn", INNER, "vocab", 30522, "pooled", "pooler", "dropout", 0.1,
+	const char *read = getenv("READ"), *pooled = read && !strcmp(read, "first") ? "pooler" : "mean";
+	json_t *encoder;
+
+	if (!strcmp(minilm, "base")) {
+		model.width = 768, model.inner = 3072, model.layers = 12;
+		minilm = "";
+	}
+	encoder = json_pack("{s:i, s:i, s:i, s:i, s:i, s:s, s:f, s:f}", "dim", model.width, "layers", model.layers, "heads", 12, "ffn", model.inner, "vocab", 30522, "pooled", pooled, "dropout", 0.1,
 	                            "attention_dropout", 0.0);
 
 	if (*minilm) {
 		json_decref(encoder);
-		encoder = json_pack("{s:s, s:s, s:f, s:f}", "weights", minilm, "pooled", "pooler", "dropout", 0.1, "attention_dropout", 0.0);
+		encoder = json_pack("{s:s, s:s, s:f, s:f}", "weights", minilm, "pooled", pooled, "dropout", 0.1, "attention_dropout", 0.0);
 	}
 	return json_pack("[{s:s, s:s, s:s, s:o, s:s}, {s:s, s:s, s:s, s:{s:f}, s:s}]", "kind", "encoder", "plugin", "transformer", "name", "transformer", "params", encoder, "where", "bench", "kind", "label",
 	                 "plugin", "classifier", "name", "classifier", "params", "dropout", 0.0, "where", "bench");
@@ -109,7 +123,7 @@ plan_of(void)
 }
 
 static int
-pass(bench *b, tl_model *m, tl_optimizer *o, tl_packer *packer, int64_t docs, int64_t *step, double *loss)
+pass(bench *b, tl_model *m, bool train, tl_optimizer *o, tl_packer *packer, int64_t docs, int64_t *step, double *loss)
 {
 	const tl_split *s = &b->d->split[TL_TRAIN];
 	tl_feed feed = { .n = s->n, .tokens = &b->tokens, .label_offsets = s->label_offsets, .labels = s->labels };
@@ -121,7 +135,7 @@ pass(bench *b, tl_model *m, tl_optimizer *o, tl_packer *packer, int64_t docs, in
 		double norm;
 		for (int64_t i = 0; i < n; i++)
 			document[i] = (int32_t)(from + i);
-		if (tl_model_step(m, tl_pack(packer, &feed, document, n, true), *step, o != NULL, 1, &out) < 0)
+		if (tl_model_step(m, tl_pack(packer, &feed, document, n, true), *step, train, 1, &out) < 0)
 			return tl_model_error(m, &b->e);
 		if (o && tl_optimizer_step(o, 1, &norm) < 0)
 			return tl_error_set(&b->e, TL_FAILED, "a gradient is not finite");
@@ -168,12 +182,12 @@ measure_step(bench *b, const char *mode, int threads, int rounds)
 	if (!m)
 		return -1;
 	o = !strcmp(mode, "train") ? tl_optimizer_new(tl_model_weights(m), &plan, pool) : NULL;
-	if (pass(b, m, o, &packer, TL_MIN(2 * BATCH, b->docs), &step, &loss) < 0)
+	if (pass(b, m, o != NULL, o, &packer, TL_MIN(2 * BATCH, b->docs), &step, &loss) < 0)
 		return -1;
 	for (int r = 0; r < rounds; r++) {
 		long faults_before, faults;
 		double cpu = processor_seconds(&faults_before), began = tl_seconds();
-		if (pass(b, m, o, &packer, b->docs, &step, &loss) < 0)
+		if (pass(b, m, o != NULL, o, &packer, b->docs, &step, &loss) < 0)
 			return -1;
 		began = tl_seconds() - began;
 		cpu = processor_seconds(&faults) - cpu;
@@ -211,21 +225,142 @@ measure_products(bench *b, int threads, int rounds)
 {
 	tl_pool *pool = tl_pool_new(threads);
 	int64_t batches = (b->docs + BATCH - 1) / BATCH, T = b->n_tokens / batches;
-	size_t n = (size_t)(T * (WIDTH + INNER) + WIDTH * INNER);
+	size_t n = (size_t)(T * (model.width + model.inner) + model.width * model.inner);
 	float *room = tl_alloc(n * sizeof *room);
 
 	for (int r = 0; r < rounds; r++)
 		for (int backward = 0; backward < 2; backward++) {
 			double s = 0;
 			memset(room, 0, n * sizeof *room);
-			s += 4 * product(pool, room, T, WIDTH, WIDTH, backward);
-			s += product(pool, room, T, WIDTH, INNER, backward);
-			s += product(pool, room, T, INNER, WIDTH, backward);
+			s += 4 * product(pool, room, T, model.width, model.width, backward);
+			s += product(pool, room, T, model.width, model.inner, backward);
+			s += product(pool, room, T, model.inner, model.width, backward);
 			printf("{\"layout\": \"products\", \"round\": %d, \"mode\": \"%s\", \"threads\": %d, \"tokens_per_s\": %.0f, \"gflops\": %.0f}\n", r, backward ? "train" : "infer", threads,
-			       (double)T / (LAYERS * s), (backward ? 6.0 : 2.0) * (double)T * (4.0 * WIDTH * WIDTH + 2.0 * WIDTH * INNER) / s / 1e9);
+			       (double)T / (model.layers * s), (backward ? 6.0 : 2.0) * (double)T * (4.0 * model.width * model.width + 2.0 * model.width * model.inner) / s / 1e9);
 		}
 	free(room);
 	tl_pool_free(pool);
+	return 0;
+}
+
+/* --- ops ------------------------------------------------------------------------------------------------------------------------------- */
+enum { MOST_KINDS = 64 };
+
+typedef struct kind { const char *name; bool backward; double seconds, began; tl_operations n; } kind;
+typedef struct kinds { const tl_ctx *ctx; int n; kind at[MOST_KINDS]; } kinds;
+
+static double
+thread_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static kind *
+kind_of(kinds *all, const char *name, bool backward)
+{
+	int i = 0;
+
+	while (i < all->n && (strcmp(all->at[i].name, name) || all->at[i].backward != backward))
+		i++;
+	if (i == all->n && all->n < MOST_KINDS - 1)
+		all->at[all->n++] = (kind){ .name = name, .backward = backward };
+	return &all->at[i];
+}
+
+static void
+watch(void *arg, const tl_op *op, const tl_op_call *c, bool backward, bool done)
+{
+	kinds *all = arg;
+	kind *k = kind_of(all, op->name, backward);
+	tl_operations n;
+
+	if (!done) {
+		k->began = thread_seconds();
+		return;
+	}
+	k->seconds += thread_seconds() - k->began;
+	n = tl_op_operations(all->ctx, op, c, backward);
+	k->n.products += n.products;
+	k->n.functions += n.functions;
+	k->n.bytes += n.bytes;
+}
+
+/* Least seconds of some tries, of products (per operation), and of copying (per byte). */
+static void
+machine(double *per_operation, double *per_byte)
+{
+	enum { M = 2880, N = 384, K = 1536, LARGE = 1 << 24 };
+	float *a = tl_alloc(sizeof *a * LARGE), *b = tl_alloc(sizeof *b * LARGE), *c = tl_alloc(sizeof *c * M * N);
+
+	*per_operation = *per_byte = 1;
+	for (int i = 0; i < 12; i++) {
+		double began = thread_seconds();
+		tl_gemm_f32(NULL, 0, 1, M, N, K, 1, a, K, b, K, 0, c, N);
+		*per_operation = TL_MIN(*per_operation, (thread_seconds() - began) / (2. * M * N * K));
+		began = thread_seconds();
+		memcpy(i & 1 ? a : b, i & 1 ? b : a, sizeof *a * LARGE);
+		*per_byte = TL_MIN(*per_byte, (thread_seconds() - began) / (2. * sizeof *a * LARGE));
+	}
+	free(a);
+	free(b);
+	free(c);
+}
+
+static int
+measure_ops(bench *b, int rounds)
+{
+	tl_plan plan = plan_of();
+	tl_packer packer = { 0 };
+	tl_model *m = tl_model_new(&(tl_model_setup){ .registry = b->registry, .modules = b->modules, .compute = TL_F32, .seed = 1, .n_labels = b->d->n_labels, .statistics = &b->d->statistics,
+	                                              .dataset = b->d, .tokenizer = b->tokenizer }, &b->e);
+	tl_optimizer *o = m ? tl_optimizer_new(tl_model_weights(m), &plan, NULL) : NULL;
+	double per_operation, per_byte, least = 1e9, loss;
+	kinds now, best = { 0 };
+	int64_t step = 0, steps = (b->docs + BATCH - 1) / BATCH;
+
+	if (!m || pass(b, m, true, o, &packer, TL_MIN(2 * BATCH, b->docs), &step, &loss) < 0)
+		return -1;
+	machine(&per_operation, &per_byte);
+	for (int r = 0; r < rounds; r++) {
+		double began = thread_seconds(), inside = 0;
+		now = (kinds){ .ctx = tl_model_ctx(m) };
+		tl_ctx_watch(tl_model_ctx(m), watch, &now);
+		if (pass(b, m, true, NULL, &packer, b->docs, &step, &loss) < 0)
+			return -1;
+		tl_ctx_watch(tl_model_ctx(m), NULL, NULL);
+		for (int i = 0; i < now.n; i++)
+			inside += now.at[i].seconds;
+		*kind_of(&now, "outside of ops", false) = (kind){ .name = "outside of ops", .seconds = thread_seconds() - began - inside };
+		began = thread_seconds();
+		for (int64_t i = 0; i < steps; i++) {
+			double norm;
+			if (tl_optimizer_step(o, 1, &norm) < 0)
+				return tl_error_set(&b->e, TL_FAILED, "a gradient is not finite");
+		}
+		*kind_of(&now, "optimizer", false) = (kind){ .name = "optimizer", .seconds = thread_seconds() - began,
+			.n.bytes = (double)(steps * tl_weights_size(tl_model_weights(m))) * 8 * sizeof(float) }; /* weight, gradient and both moments, read and written */
+		began = 0;
+		for (int i = 0; i < now.n; i++)
+			began += now.at[i].seconds;
+		if (began < least) {
+			least = began;
+			best = now;
+		}
+	}
+	for (int i = 0; i < best.n; i++) {
+		const kind *k = &best.at[i];
+		double floor = TL_MAX(k->n.products * per_operation, k->n.bytes * per_byte);
+		printf("{\"op\": \"%s%s\", \"us_per_token\": %.2f, \"share\": %.4f, \"products_g\": %.3f, \"mb\": %.1f, \"floor_us\": %.2f, \"ratio\": %.2f}\n", k->name, k->backward ? ", backward" : "",
+		       k->seconds / (double)b->n_tokens * 1e6, k->seconds / least, k->n.products / (double)steps * 1e-9, k->n.bytes / (double)steps * 1e-6, floor / (double)b->n_tokens * 1e6,
+		       floor > 0 ? k->seconds / floor : 0);
+	}
+	printf("{\"machine\": \"one thread\", \"products_gflops\": %.1f, \"copying_gb_s\": %.1f, \"us_per_token\": %.1f}\n", 1e-9 / per_operation, 1e-9 / per_byte, least / (double)b->n_tokens * 1e6);
+	tl_packer_free(&packer);
+	tl_optimizer_free(o);
+	tl_model_free(m);
 	return 0;
 }
 
@@ -323,10 +458,13 @@ main(int n, char **arg)
 	} else if (!strcmp(what, "step") && n == 8) {
 		if (!open_all(&b, arg[2], arg[3], atoll(arg[5])))
 			status = !strcmp(arg[4], "gemm") ? measure_products(&b, atoi(arg[6]), atoi(arg[7])) : measure_step(&b, arg[4], atoi(arg[6]), atoi(arg[7]));
+	} else if (!strcmp(what, "ops") && n == 5) {
+		if (!open_all(&b, arg[2], arg[3], atoll(arg[4])))
+			status = measure_ops(&b, 3);
 	} else if (!strcmp(what, "tokenizer") && n == 5) {
 		status = open_data(&b, arg[2]) < 0 ? -1 : measure_tokenizer(&b, arg[3], atoll(arg[4]));
 	} else {
-		fprintf(stderr, "usage: bench ids|step|tokenizer|start ... (see tests/bench/bench.c)\n");
+		fprintf(stderr, "usage: bench ids|step|ops|tokenizer|start ... (see tests/bench/bench.c)\n");
 		return 2;
 	}
 	return status ? failed(&b) : 0;

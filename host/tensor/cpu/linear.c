@@ -73,7 +73,8 @@ backward(tl_op_call *c)
 	const REAL *g = c->grad_out; /* [n, out], before the activation */
 
 	if (act.act != TL_NONE) {
-		if (!(act.to = tl_scratch(c->ctx, (size_t)(n * out) * sizeof(REAL))))
+		/* gelu: into the slope's own buffer, which nothing reads afterwards */
+		if (!(act.to = act.act == TL_GELU ? c->saved[0].data : tl_scratch(c->ctx, (size_t)(n * out) * sizeof(REAL))))
 			return -1;
 		tl_blocks(c->ctx, n * out, 32768, act_block, &act);
 		g = act.to;
