@@ -254,7 +254,7 @@ manual(void)
 	}
 	printf(".SH EXIT STATUS\n0 done; 1 some run failed; 2 usage, script or wiring error (nothing was started); 3 environment (file, database, device); 130 interrupted (resumable).\n"
 	       ".SH ENVIRONMENT\n.TP\nTAGLOOM_DB\nthe database used without \\-\\-db\n.TP\nTAGLOOM_PLUGIN_PATH\nfolders with plugins, separated by colons, looked through first\n"
-	       ".TP\nTAGLOOM_CACHE\nfolder of the cache of parsed datasets and token ids\n.TP\nTAGLOOM_CACHE_BYTES\nits size (4 GiB); what was unused for longest goes first\n.TP\nTAGLOOM_ISA\nplain, avx2 or avx512: the fastest kernels that may be used\n"
+	       ".TP\nTAGLOOM_CACHE\nfolder of the cache of parsed datasets, token ids and outputs of frozen encoders\n.TP\nTAGLOOM_CACHE_BYTES\nits size (4 GiB); what was unused for longest goes first\n.TP\nTAGLOOM_ISA\nplain, avx2 or avx512: the fastest kernels that may be used\n"
 	       ".TP\nTAGLOOM_PROCESSES\nprocesses and threads that a run may have beside its own (512); one that starts more is ended\n.TP\nNO_COLOR\nno colours on a terminal\n");
 }
 

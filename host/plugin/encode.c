@@ -280,6 +280,11 @@ tl_encode(tl_ctx *ctx, const tl_encode_call *call, tl_encoded *out)
 	tl_guard_enter(&g, m->encoder);
 	status = m->encoder->plugin->module->encode(ctx, call->copy ? call->copy->self : m->encoder->self, in, call->want, out);
 	status = tl_guard_leave(&g, m->encoder, status);
+	if (!status && call->want & TL_WANT_CLS && !out->cls && out->hidden) { /* an encoder without that output */
+		int64_t n = in->n;
+		out->cls = tl_gather(ctx, out->hidden, tl_ints(ctx, 1, &n, in->host_offsets));
+		status = tl_status(ctx);
+	}
 	if (!call->gradient)
 		tl_no_grad_pop(ctx);
 	tl_ctx_dropout(ctx, dropout);

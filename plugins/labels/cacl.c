@@ -101,6 +101,8 @@ second_view(tl_ctx *ctx, const struct cacl *self)
 	int32_t mask = tl_token_id(ctx, "mask"), *ids;
 	tl_stream s = tl_stream_for(ctx, "view");
 
+	if (self->view == DROPOUT && tl_training(ctx) && !tl_wants_gradient(self->pooled))
+		tl_warn(ctx, "the encoder is frozen and runs without dropout, so that view = \"dropout\" makes a second view like the first; take mask, span or shuffle");
 	if (!in || self->view == DROPOUT)
 		return in;
 	if (self->view != SHUFFLE && mask < 0) {

@@ -93,9 +93,8 @@ encode(tl_ctx *ctx, const struct label_text *self, const int32_t *list, int64_t 
 {
 	const char **texts = tl_scratch(ctx, (size_t)(n + 1) * sizeof *texts);
 	tl_encode_call call = { .name = "label_text", .texts = texts, .n_texts = (int32_t)n, .max_length = (int32_t)self->max_length,
-		.want = TL_WANT_HIDDEN, .gradient = training, .dropout = training };
+		.want = self->pool == MEAN ? TL_WANT_HIDDEN : TL_WANT_CLS, .gradient = training, .dropout = training };
 	tl_encoded out;
-	int64_t rows = n;
 
 	if (!texts)
 		return NULL;
@@ -103,7 +102,7 @@ encode(tl_ctx *ctx, const struct label_text *self, const int32_t *list, int64_t 
 		texts[i] = text_of(ctx, self, list[i]);
 	if (tl_encode(ctx, &call, &out))
 		return NULL;
-	return self->pool == MEAN ? tl_segment_mean(ctx, out.hidden, out.offsets) : tl_gather(ctx, out.hidden, tl_ints(ctx, 1, &rows, out.host_offsets)); /* [n, d] */
+	return self->pool == MEAN ? tl_segment_mean(ctx, out.hidden, out.offsets) : out.cls; /* [n, d] */
 }
 
 /* Writes encoded rows into the cache, which is made (zeros) where it is not there. */
