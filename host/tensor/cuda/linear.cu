@@ -33,7 +33,7 @@ backward(tl_op_call *c)
 	if (act != TL_NONE) {
 		T *before = (T *)tl_scratch(c->ctx, (size_t)(n * out) * sizeof *before);
 		const T *after = g;
-		if (!before || tl_each(c, n * out, [=] __device__ (int64_t i) { tl_set(before, i, tl_get(after, i) * tl_act_slope(act, h ? tl_get(h, i) : 0, tl_get(y, i))); }))
+		if (!before || tl_each(c, n * out, [=] __device__ (int64_t i) { tl_set(before, i, tl_get(after, i) * tl_act_slope(act, h ? tl_get(h, i) : 0, h ? 0 : tl_get(y, i))); }))
 			return -1;
 		g = before;
 	}
