@@ -94,6 +94,14 @@ difference(const tl_tab *t, int data, int metric, int arm, tl_tab_difference *d)
 		d->delta = tl_tab_stats_of(t, data, arm, metric, NULL).mean - tl_tab_stats_of(t, data, t->baseline, metric, NULL).mean;
 }
 
+static bool
+any_run(const tl_tab *t, int data, int arm)
+{
+	const int64_t *first = t->first + (int64_t)data * t->n_arms + arm;
+
+	return first[1] > first[0];
+}
+
 static void
 test_arm(tl_tab *t, tl_tester *tester, int data, int arm)
 {
@@ -114,7 +122,7 @@ test_arm(tl_tab *t, tl_tester *tester, int data, int arm)
 		tl_tab_difference *d = tl_tab_difference_of(t, data, m, arm);
 		d->test = out[m];
 		if (!n_a)
-			d->test.why = tl_strdup("no common seed");
+			d->test.why = tl_strdup(any_run(t, data, arm) && any_run(t, data, t->baseline) ? "no common seed" : "only one side was measured on these documents");
 	}
 	free(run_a);
 	free(run_b);

@@ -1,6 +1,8 @@
 /* main.c - finds the verb, reads its options, prints help and the manual from the same rows. */
 #include "cmd.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,9 +48,12 @@ tl_arg_int(const tl_args *a, const char *name, int64_t fallback, tl_error *e)
 
 	if (!text)
 		return fallback;
+	errno = 0;
 	v = strtoll(text, &end, 10);
 	if (!*text || *end)
 		tl_error_set(e, TL_USAGE, "%s %s: wanted a whole number", name, text);
+	else if (errno)
+		tl_error_set(e, TL_USAGE, "%s %s: wanted a whole number from %lld to %lld", name, text, LLONG_MIN, LLONG_MAX);
 	return v;
 }
 

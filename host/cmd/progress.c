@@ -58,6 +58,13 @@ duration(tl_text *t, double seconds)
 		tl_text_add(t, "  ETA %ld:%02ld", s / 60, s % 60);
 }
 
+static const char *
+loss_text(double loss, char text[32])
+{
+	snprintf(text, 32, fabs(loss) < 1e6 ? "%.4f" : "%.4g", loss);
+	return text;
+}
+
 /* "cnn, seed 1  [####....]  50 %  ETA 0:12  epoch 5/10  loss 0.0812  ndcg@5 0.6120  900 docs/s  98k tokens/s"; a narrow terminal loses the end */
 static void
 bar(tl_text *t, const tl_job *j)
@@ -66,6 +73,7 @@ bar(tl_text *t, const tl_job *j)
 	double part = j->steps > 0 ? (double)j->step / (double)j->steps : 0, since = tl_seconds() - j->first_beat;
 	int64_t here = j->step - j->first_step;
 	int full = (int)(part * WIDTH);
+	char loss[32];
 
 	tl_text_add(t, "%s  [", j->label);
 	for (int i = 0; i < WIDTH; i++)
@@ -78,7 +86,7 @@ bar(tl_text *t, const tl_job *j)
 	tl_text_add(t, " %3.0f %%", 100 * part);
 	if (here > 0 && since > 0)
 		duration(t, since / (double)here * (double)(j->steps - j->step));
-	tl_text_add(t, "  epoch %lld/%lld  loss %.4f", (long long)TL_MIN(j->epoch, TL_MAX(j->epochs, 1)), (long long)TL_MAX(j->epochs, 1), j->loss);
+	tl_text_add(t, "  epoch %lld/%lld  loss %s", (long long)TL_MIN(j->epoch, TL_MAX(j->epochs, 1)), (long long)TL_MAX(j->epochs, 1), loss_text(j->loss, loss));
 	if (j->metric[0])
 		tl_text_add(t, "  %s %.4f", j->metric, j->value);
 	if (here > 0 && since > 0) {
@@ -129,12 +137,14 @@ tl_progress_line(const tl_job *j, const char *format, ...)
 void
 tl_progress_epoch(const tl_job *j, const char *text)
 {
+	char loss[32];
+
 	if (silent || terminal)
 		return;
 	if (j->steps) { /* "epoch 2" of the text gets its total: "epoch 2 of 6  p@1 ..." */
 		size_t head = strcspn(text, " ");
 		head += text[head] ? 1 + strcspn(text + head + 1, " ") : 0;
-		fprintf(stderr, "%s: %.*s of %lld%s  loss %.4f  %.0f tokens/s\n", j->label, (int)head, text, (long long)j->epochs, text + head, j->loss, j->tokens_per_second);
+		fprintf(stderr, "%s: %.*s of %lld%s  loss %s  %.0f tokens/s\n", j->label, (int)head, text, (long long)j->epochs, text + head, loss_text(j->loss, loss), j->tokens_per_second);
 	} else
 		fprintf(stderr, "%s: %s\n", j->label, text);
 }

@@ -127,6 +127,8 @@ choose_metrics(tl_tab *t, const char *list, const char *path, tl_error *e)
 			free((char *)(uintptr_t)names[i]);
 		free(names);
 	}
+	if (!n && !bad)
+		bad = tl_error_set(e, TL_USAGE, "--metrics \"%s\": wanted at least one, for instance p@1,ndcg@5", list);
 	for (int i = 0; i < t->n_metrics; i++)
 		if (!taken[i])
 			tl_tab_metric_free(&t->metric[i]);

@@ -162,6 +162,8 @@ read_all(tl_loader *l, const tl_reader *reader, const struct options *o)
 			return tl_error_set(l->e, TL_ENVIRONMENT, "%s: there is no %s split; a dataset is a folder with train, valid (optional), test and labels.txt in its reader's format", l->d->path,
 			                    tl_split_names[s]);
 	}
+	if (!l->part[TL_TRAIN].s.present && !l->part[TL_VALID].s.present && !l->part[TL_TEST].s.present)
+		return tl_error_set(l->e, TL_ENVIRONMENT, "%s: there is no split of a dataset; wanted a folder with train, valid or test in its reader's format", l->d->path);
 	return 0;
 }
 

@@ -452,6 +452,7 @@ local function override(o, datasets, model, train)
 	else
 		for _, m in ipairs(model) do
 			if m.name == head then
+				if rest == "name" then error("-D " .. o.key .. "=" .. o.text .. ": an instance's name cannot be changed", 0) end
 				local value = convert(o.text, host.param_type(m.kind, m.plugin, rest))
 				m.params[rest] = value
 				o.used = true
@@ -481,6 +482,7 @@ local function finish_experiment(e, known)
 			o.used = true
 		elseif o.key == "metrics" and not asked.metrics then
 			metrics = guess_list(o.text)
+			if #metrics == 0 then error("-D metrics=: wanted at least one, such as p@1,ndcg@5", 0) end
 			check_metrics(metrics, "-D metrics=" .. o.text)
 			o.used = true
 		end

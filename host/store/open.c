@@ -332,6 +332,8 @@ open_for_writing(tl_store *s, bool there, tl_error *e)
 
 	if (there && (access(s->path, W_OK) || !folder_writable(s->path)))
 		return tl_error_set(e, TL_ENVIRONMENT, "%s: cannot be written: %s; give the file and its folder write permission, or name another file with --db", s->path, strerror(errno));
+	if (!there && !folder_writable(s->path))
+		return tl_error_set(e, TL_ENVIRONMENT, "%s: cannot be made: %s; give the folder write permission, or name another file with --db", s->path, strerror(errno));
 	if (open_handle(s, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL, e) || inspect(s, &version, e))
 		return -1;
 	if (make_current(s, version, e) || make_wal(s, e) || settle(s, e))
