@@ -230,15 +230,6 @@ segments(void)
 	ok(same, "a recomputed segment gives the same gradients (%g)", worst);
 }
 
-static bool
-wanted(const char *op, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++)
-		if (!strcmp(argv[i], op))
-			return true;
-	return argc == 1;
-}
-
 int
 main(int argc, char **argv)
 {

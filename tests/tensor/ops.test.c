@@ -301,15 +301,6 @@ check_refusals(const char *op, tl_ctx *f64)
 	ok(n && good, "%s: what does not fit is refused with a sentence (%d ways)", op, n);
 }
 
-static bool
-wanted(const char *op, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++)
-		if (!strcmp(argv[i], op))
-			return true;
-	return argc == 1;
-}
-
 int
 main(int argc, char **argv)
 {

@@ -193,4 +193,14 @@ trial_of(const test_case *t, tl_ctx *ctx, input *in)
 	return r;
 }
 
+/* Is the op among the words, or are there none? */
+__attribute__((unused)) static bool
+wanted(const char *op, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], op))
+			return true;
+	return argc == 1;
+}
+
 #endif
