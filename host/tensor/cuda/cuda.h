@@ -14,7 +14,8 @@
  *   whole warps (a multiple of 32 threads, at most 1024); grid.y and grid.z at most 65535, so large counts go to grid.x; shared memory at most
  *   163 KB in all, and what is dynamic comes from TL_SHARED(type, name). Every thread of a block reaches every barrier: no return before one.
  *   Shuffles take the whole warp (mask 0xffffffff).
- * - Element by element: tl_each(c, n, [=] __device__ (int64_t i) { ... }). Row by row with a warp for each: tl_each_row.
+ * - Element by element: tl_each(c, n, [=] __device__ (int64_t i) { ... }). Row by row with a warp for each: tl_each_row. With rows that may be long:
+ *   tl_each_team (team.h). Sums over many elements in double: parts.h. Rows added up by index: sorted.h. The k best: select.h.
  * - Data that shapes do not show is checked as on the CPU: tl_check_offsets(c, i, total) and tl_check_index(c, i, low, high) look at the host's
  *   copy, tl_op_ints(c, i) gives it (NULL where the device computed the integers). A kernel never trusts an index: one outside its range
  *   sets *tl_device_flag(ctx) to the op's place among the rows (TL_ROW_name) + 1 and is skipped. Offsets always come from the host.
