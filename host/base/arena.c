@@ -74,6 +74,13 @@ tl_arena_alloc(tl_arena *a, size_t bytes)
 	return p;
 }
 
+void
+tl_arena_reserve(tl_arena *a, size_t bytes)
+{
+	a->used += (bytes + ALIGN - 1) / ALIGN * ALIGN;
+	a->peak = TL_MAX(a->peak, a->used);
+}
+
 void *
 tl_arena_zalloc(tl_arena *a, size_t bytes)
 {

@@ -45,6 +45,7 @@ typedef struct tl_arena tl_arena;
 tl_arena *tl_arena_new(size_t first_block);
 void *tl_arena_alloc(tl_arena *a, size_t bytes);      /* 64-byte aligned, uninitialised */
 void *tl_arena_zalloc(tl_arena *a, size_t bytes);
+void tl_arena_reserve(tl_arena *a, size_t bytes);     /* counts as allocated, until the arena goes back, but there is no memory behind it */
 char *tl_arena_strdup(tl_arena *a, const char *s);
 char *tl_arena_format(tl_arena *a, const char *format, ...) TL_PRINTF(2, 3);
 void tl_arena_reset(tl_arena *a);                     /* keeps its blocks: a warm step allocates nothing */
@@ -54,6 +55,13 @@ void tl_arena_back(tl_arena *a, tl_arena_mark mark);  /* ... and back to it: wha
 size_t tl_arena_used(const tl_arena *a);
 size_t tl_arena_peak(const tl_arena *a);              /* since tl_arena_new */
 void tl_arena_free(tl_arena *a);
+
+/* --- memory of the process and the machine, in bytes -------------------------------------------------------------------------- */
+int64_t tl_memory_used(void);                         /* resident now */
+int64_t tl_memory_peak(void);                         /* the most that was resident since the program began */
+/* What the process may still take; *by: what bounds it, in words ("in this machine", "under the limit of ..."). idle: address space that will be taken
+ * beyond what is used. INT64_MAX: nothing is known. */
+int64_t tl_memory_available(int64_t idle, const char **by);
 
 /* --- names ----------------------------------------------------------------------------------------------------------------- */
 /* The candidate nearest to `name` by edit distance, or NULL where none is near (more than a third of its letters differ). */

@@ -1,9 +1,7 @@
 /*
- * dryrun.c - what a script would do: arms, wiring, sizes, and estimates. The estimates are counts, not promises:
- * operations of one training pass over a token or document are 6 per weight that multiplies it (2 forward, 4 backward); the encoder's
- * matrices count per token, other modules' per document, embedding tables not at all, attention over lengths is left out; the time is that
- * many operations at the speed of a matrix product of this machine, measured here for a moment. Memory is what must be there at least:
- * weights, gradients, the optimizer's moments, the best epoch's copy, and the training split.
+ * dryrun.c - what a script would do: arms, wiring, sizes, and estimates. Memory is what the run itself will work out before it trains
+ * (train/estimate.c): its largest batch goes through the model counted, not computed. The time is a bound: the matrix products of all training steps at the speed of
+ * one product on this machine, measured here for a moment.
  */
 #include "sweep.h"
 #include "tensor/core.h"
@@ -80,50 +78,6 @@ measure(void *arg, tl_text *out, tl_error *e)
 	return 0;
 }
 
-/* Tokens of a document, roughly: words and signs of the first documents, two special tokens, the bound of max_length. */
-static double
-tokens_per_document(const tl_dataset *d)
-{
-	const tl_split *s = &d->split[TL_TRAIN];
-	int64_t n = TL_MIN(s->n, 500), sum = 0;
-
-	for (int64_t i = 0; i < n; i++) {
-		int64_t tokens = 2;
-		bool word = false;
-		for (uint32_t k = 0; k < s->text_length[i]; k++) {
-			unsigned char c = (unsigned char)s->text[i][k];
-			bool letter = c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-			tokens += letter ? !word : c > ' ';
-			word = letter;
-		}
-		sum += TL_MIN(tokens + tokens / 5, d->max_length); /* a fifth of the words are cut into pieces */
-	}
-	return n ? (double)sum / (double)n : 0;
-}
-
-typedef struct cost { double parameters, trained, per_token, per_document; } cost;
-
-static cost
-cost_of(const json_t *wiring, const json_t *modules)
-{
-	cost c = { 0 };
-	json_t *m, *w;
-	size_t i, k;
-
-	json_array_foreach(wiring, i, m) {
-		bool encoder = !strcmp(tl_json_string(json_array_get(modules, i), "kind", ""), "encoder");
-		c.parameters += tl_json_number(m, "parameters", 0);
-		c.trained += tl_json_number(m, "trained", 0);
-		json_array_foreach(json_object_get(m, "weights"), k, w) {
-			const char *name = tl_json_string(w, "name", ""), *shape = tl_json_string(w, "shape", "");
-			if (!strpbrk(shape, " x,×") || strstr(name, "embedding"))
-				continue;
-			*(encoder ? &c.per_token : &c.per_document) += tl_json_number(w, "count", 0);
-		}
-	}
-	return c;
-}
-
 static void
 count_text(char out[40], double n)
 {
@@ -137,27 +91,71 @@ count_text(char out[40], double n)
 		snprintf(out, 40, "%.0f", n);
 }
 
-static void
-say_estimates(const tl_plan_arm *arm, const tl_dataset *d, const json_t *wiring, double speed, int runs)
-{
-	const json_t *train = json_object_get(arm->stored, "train");
-	cost c = cost_of(wiring, json_object_get(arm->stored, "model"));
-	double tokens = tokens_per_document(d), documents = (double)d->split[TL_TRAIN].n * (double)tl_json_int(train, "epochs", 1), width = strcmp(tl_json_string(train, "precision", "f32"), "f64") ? 4 : 8;
-	double text = 0, copies = 2 + (strcmp(tl_json_string(train, "optimizer", "adamw"), "sgd") ? 2 : 1) + (strcmp(tl_json_string(train, "select", "last"), "last") ? 1 : 0);
-	double operations = 6 * documents * (c.per_token * tokens + c.per_document);
-	char parameters[40], trained[40];
+/* The arm's estimate as JSON; "refused": why it does not fit. */
+struct estimate_call { tl_plan_set *plan; const tl_plan_arm *arm; int threads; };
 
-	count_text(parameters, c.parameters);
-	count_text(trained, c.trained);
-	for (int s = 0; s < TL_SPLITS; s++)
-		for (int64_t i = 0; i < d->split[s].n; i++)
-			text += d->split[s].text_length[i];
-	printf("  parameters %s, trained %s; about %.0f tokens a document; %d run%s\n", parameters, trained, tokens, runs, runs == 1 ? "" : "s");
-	if (arm->seedless)
-		printf("  fits by itself; no estimate of its time\n");
-	else
-		printf("  a run: at least %.0f MiB and %.3g s of matrix products (%.3g Gop at %.0f Gop/s)\n", (c.parameters * width + c.trained * width * (copies - 1) + text) / 1048576, operations / speed,
-		       operations / 1e9, speed / 1e9);
+static int
+estimate(void *arg, tl_text *out, tl_error *e)
+{
+	const struct estimate_call *c = arg;
+	json_t *config = tl_plan_run_config(c->arm, 1), *j;
+	tl_run_options o = { .script_dir = c->plan->script_dir, .threads = c->threads, .dataset = c->plan->datasets[c->arm->data].d };
+	tl_estimate x = { 0 };
+	tl_error why = { 0 };
+	int status = tl_run_estimated(config, c->plan->registry, &o, &x, &why);
+	char *text;
+
+	json_decref(config);
+	if (status < 0 && !x.bytes)
+		return tl_error_set(e, why.status, "%s", why.text);
+	j = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "bytes", (json_int_t)x.bytes, "weights", (json_int_t)x.weights, "step", (json_int_t)x.step, "data", (json_int_t)x.data, "documents",
+	              (json_int_t)x.documents, "tokens", (json_int_t)x.tokens, "products", x.products);
+	if (status < 0)
+		json_object_set_new(j, "refused", json_string(why.text));
+	text = json_dumps(j, JSON_COMPACT);
+	tl_text_add(out, "%s", text);
+	free(text);
+	json_decref(j);
+	return 0;
+}
+
+static int
+say_estimates(tl_plan_set *p, const tl_plan_arm *arm, const json_t *wiring, double speed, int threads, int runs, tl_error *e)
+{
+	struct estimate_call call = { p, arm, threads };
+	double all = 0, trained = 0, mib = 1 << 20, operations;
+	char parameters[40], of_them[40];
+	tl_text out = { 0 };
+	json_t *x, *m;
+	size_t i;
+	int status = 0;
+
+	json_array_foreach((json_t *)wiring, i, m) {
+		all += tl_json_number(m, "parameters", 0);
+		trained += tl_json_number(m, "trained", 0);
+	}
+	count_text(parameters, all);
+	count_text(of_them, trained);
+	printf("  parameters %s, trained %s; %d run%s\n", parameters, of_them, runs, runs == 1 ? "" : "s");
+	if (arm->seedless) {
+		printf("  fits by itself; no estimate of its memory and time\n");
+		return 0;
+	}
+	if (tl_isolated(estimate, &call, &out, e) || !(x = tl_json_parse(out.s, out.n, "the estimate", e))) {
+		tl_text_free(&out);
+		return tl_error_who(e, "arm %s", arm->name);
+	}
+	operations = tl_json_number(x, "products", 0);
+	printf("  a run: about %.0f MiB (weights, gradients, moments %.0f; largest batch, %lld documents with %lld tokens, %.0f; data and program %.0f)", tl_json_number(x, "bytes", 0) / mib,
+	       tl_json_number(x, "weights", 0) / mib, (long long)tl_json_int(x, "documents", 0), (long long)tl_json_int(x, "tokens", 0), tl_json_number(x, "step", 0) / mib, tl_json_number(x, "data", 0) / mib);
+	if (operations > 0)
+		printf("; at least %.3g s of matrix products (%.3g Gop at %.0f Gop/s)", operations / speed, operations / 1e9, speed / 1e9);
+	putchar('\n');
+	if (json_object_get(x, "refused"))
+		status = tl_error_set(e, TL_USAGE, "arm %s does not fit: %s", arm->name, tl_json_string(x, "refused", ""));
+	json_decref(x);
+	tl_text_free(&out);
+	return status;
 }
 
 /* --- the wiring in words ------------------------------------------------------------------------------------------------------------- */
@@ -226,12 +224,13 @@ say_module(const json_t *m, const tl_dataset *d)
 }
 
 static int
-say_arm(tl_plan_set *p, tl_plan_arm *arm, int runs, double speed, tl_error *e)
+say_arm(tl_plan_set *p, tl_plan_arm *arm, int runs, double speed, int threads, tl_error *e)
 {
 	const tl_dataset *d = p->datasets[arm->data].d;
 	tl_text out = { 0 };
 	json_t *wiring, *m;
 	size_t i;
+	int status;
 
 	if (tl_plan_wiring(p, arm, &out, e)) {
 		tl_text_free(&out);
@@ -245,9 +244,9 @@ say_arm(tl_plan_set *p, tl_plan_arm *arm, int runs, double speed, tl_error *e)
 	       (long long)d->split[TL_TRAIN].n, (long long)d->split[TL_VALID].n, (long long)d->split[TL_TEST].n, (long long)d->n_labels);
 	json_array_foreach(wiring, i, m)
 		say_module(m, d);
-	say_estimates(arm, d, wiring, speed, runs);
+	status = say_estimates(p, arm, wiring, speed, threads, runs, e);
 	json_decref(wiring);
-	return 0;
+	return status;
 }
 
 int
@@ -267,7 +266,7 @@ tl_dry_run(tl_plan_set *p, const tl_sweep_options *o, tl_error *e)
 		if (!last || strcmp(last, arm->experiment))
 			printf("%sexperiment %s (%s)\n", last ? "\n" : "", arm->experiment, arm->where);
 		last = arm->experiment;
-		if (say_arm(p, arm, runs, atof(speed.s), e)) {
+		if (say_arm(p, arm, runs, atof(speed.s), threads, e)) {
 			tl_text_free(&speed);
 			return -1;
 		}

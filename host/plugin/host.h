@@ -143,6 +143,7 @@ enum { TL_PAGE_CALLS = 64, TL_PAGE_BYTES };
 extern char *tl_plugin_page;
 /* State rows and self-fitted models as one block of bytes, for checkpoints. */
 int tl_model_save_state(tl_model *m, tl_text *bytes);
+int64_t tl_model_state_bytes(const tl_model *m); /* the most that state rows of a known size and copies of the encoder come to */
 int tl_model_load_state(tl_model *m, const void *bytes, size_t n);
 
 /* --- reference vectors (.safetensors; the JSON kinds are checked by the layer above, which has the metrics) ------------------------ */

@@ -315,3 +315,25 @@ tl_model_load_state(tl_model *m, const void *bytes, size_t n)
 			return -1;
 	}
 }
+
+int64_t
+tl_model_state_bytes(const tl_model *m)
+{
+	int64_t bytes = 0;
+
+	for (int k = 0; k < m->n; k++)
+		for (int s = 0; s < m->instance[k].n_states; s++) {
+			tl_model_instance *i = &m->instance[k];
+			const tl_state *row = i->state[s].row;
+			int64_t dim[TL_MAX_RANK], count = 8;
+			int rank;
+			for (int b = 0; row->kind == TL_STATE_ENCODER && m->encoder && b < m->encoder->n_weights; b++)
+				bytes += m->encoder->weight[b].count * (m->compute == TL_F64 ? 8 : 4);
+			if (row->kind == TL_STATE_ENCODER || !row->shape || tl_evaluate_shape(i, row->shape, 0, 0, &rank, dim, NULL) < 0)
+				continue;
+			for (int a = 0; a < rank; a++)
+				count *= dim[a];
+			bytes += count;
+		}
+	return bytes;
+}

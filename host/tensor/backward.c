@@ -21,7 +21,7 @@ spare_take(tl_ctx *ctx, size_t bytes, size_t *got)
 		return taken->p;
 	}
 	*got = (bytes + 63) / 64 * 64;
-	return tl_step_alloc(ctx, *got);
+	return tl_step_room(ctx, *got);
 }
 
 void *
@@ -282,7 +282,7 @@ moved_to_front(tl_ctx *ctx, tl_step_mark mark, void *data, size_t bytes)
 			return NULL;
 	}
 	tl_step_back(ctx, mark);
-	if (!(to = tl_step_alloc(ctx, bytes)))
+	if (!(to = tl_step_room(ctx, bytes)))
 		return NULL;
 	return tl_step_copy(ctx, to, from, bytes) ? NULL : to;
 }

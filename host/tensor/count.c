@@ -114,7 +114,7 @@ tl_count_op(tl_ctx *ctx, const tl_op *op, const tl_op_call *c, bool backward)
 		ctx->operations.bytes += n.bytes;
 	if (backward) { /* a kernel may put the gradient before its activation somewhere */
 		tl_arena_mark mark = tl_arena_here(ctx->arena);
-		tl_arena_alloc(ctx->arena, (size_t)c->out.count * tl_dtype_bytes(c->out.dtype));
+		tl_arena_reserve(ctx->arena, (size_t)c->out.count * tl_dtype_bytes(c->out.dtype));
 		tl_arena_back(ctx->arena, mark);
 	}
 }

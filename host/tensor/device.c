@@ -354,6 +354,17 @@ tl_step_alloc(tl_ctx *ctx, size_t bytes)
 	return p;
 }
 
+void *
+tl_step_room(tl_ctx *ctx, size_t bytes)
+{
+	static _Alignas(64) char nothing[64];
+
+	if (!ctx->counting)
+		return tl_step_alloc(ctx, bytes);
+	tl_arena_reserve(ctx->arena, bytes);
+	return nothing;
+}
+
 int
 tl_step_zero(tl_ctx *ctx, void *p, size_t bytes)
 {

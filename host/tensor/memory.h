@@ -20,6 +20,7 @@ typedef struct tl_step_mark { tl_arena_mark host; tl_space_mark device; } tl_ste
 void tl_step_begin(tl_ctx *ctx);
 tl_step_mark tl_step_here(const tl_ctx *ctx);
 void tl_step_back(tl_ctx *ctx, tl_step_mark mark);
+void *tl_step_room(tl_ctx *ctx, size_t bytes);                               /* the same; where the context counts, only counted: nothing may be read or written */
 void *tl_step_alloc(tl_ctx *ctx, size_t bytes);                              /* of tensors; NULL after recording an error */
 int tl_step_zero(tl_ctx *ctx, void *p, size_t bytes);
 int tl_step_copy(tl_ctx *ctx, void *to, const void *from, size_t bytes);     /* between tensors; may overlap on the CPU only */

@@ -181,7 +181,7 @@ tl_op_run(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in, const do
 	c.backward_follows = out->wants = wants;
 	before_scratch = tl_step_here(ctx);
 	for (int i = 0; i < c.n_saved; i++)
-		if (!(c.saved[i].data = tl_step_alloc(ctx, (size_t)c.saved[i].count * tl_dtype_bytes(c.saved[i].dtype))))
+		if (!(c.saved[i].data = tl_step_room(ctx, (size_t)c.saved[i].count * tl_dtype_bytes(c.saved[i].dtype))))
 			return NULL;
 	if (wants)
 		before_scratch = tl_step_here(ctx);

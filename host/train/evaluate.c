@@ -133,13 +133,13 @@ take(tl_evaluator *ev, const tl_outcome *o, const int32_t *document, int64_t n, 
 	return 0;
 }
 
-/* Documents of a batch: where a model makes all logits, [B, L] stays below 2^24 numbers, so that it does not grow with L. */
-static int64_t
-batch_of(const tl_evaluator *ev, int64_t n_labels)
+void
+tl_evaluation_batches(tl_evaluator *ev, const tl_feed *source, int64_t n_labels)
 {
+	/* Where a model makes all logits, [B, L] stays below 2^24 numbers: it does not grow with L. */
 	int64_t most = TL_MAX((int64_t)1, ((int64_t)1 << 24) / TL_MAX(n_labels, 1));
 
-	return ev->batch ? TL_MIN(ev->batch, most) : most;
+	tl_batches_by_length(&ev->batches, source->n, source->tokens ? source->tokens->offsets : NULL, ev->batch ? TL_MIN(ev->batch, most) : most, ev->batch_tokens);
 }
 
 int
@@ -149,7 +149,7 @@ tl_evaluate(tl_evaluator *ev, const tl_feed *source, const char *const *id, cons
 
 	if (tl_model_before_eval(ev->model) < 0)
 		return tl_model_error(ev->model, e);
-	tl_batches_by_length(&ev->batches, source->n, source->tokens ? source->tokens->offsets : NULL, batch_of(ev, out->s.n_labels), ev->batch_tokens);
+	tl_evaluation_batches(ev, source, out->s.n_labels);
 	tl_model_keep(ev->model, out->label ? out->s.keep : 0);
 	for (int64_t b = 0; b < ev->batches.n && !status; b++) {
 		const int32_t *document = ev->batches.order + ev->batches.start[b];

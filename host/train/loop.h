@@ -102,6 +102,8 @@ typedef struct tl_evaluator {
 	int (*tick)(void *arg);  /* called between batches: 1 stops (interrupted), -1 an error; may be NULL */
 	void *arg;
 } tl_evaluator;
+/* The batches of an evaluation: longest documents first. */
+void tl_evaluation_batches(tl_evaluator *ev, const tl_feed *source, int64_t n_labels);
 /* 0, -1 after an error, or 1 where tick stopped it. step keys nothing: dropout is off. */
 int tl_evaluate(tl_evaluator *ev, const tl_feed *source, const char *const *id, const char *what, int64_t step, tl_split_scores *out, tl_error *e);
 /* The same by fit/score modules. */

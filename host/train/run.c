@@ -4,8 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
+
+enum { TRIED_FROM = 50 }; /* steps of a run whose largest batch is tried before the first */
 
 void
 tl_run_say(tl_run *run, const char *level, const char *format, ...)
@@ -489,6 +490,8 @@ train(tl_run *run)
 	if (resume(run) < 0)
 		return -1;
 	run->steps = count_steps(run);
+	if (!run->p.step && run->steps >= TRIED_FROM && tl_run_try_largest(run) < 0)
+		return -1;
 	run->clock = run->last_checkpoint = tl_seconds();
 	if (tl_run_beat(run, true) < 0)
 		return -1;
@@ -539,14 +542,11 @@ static void
 summarise(tl_run *run)
 {
 	const tl_tokens *t = run->feed[TL_TRAIN].tokens;
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
 	run->summary->tokens_per_doc = t && t->n ? (double)t->offsets[t->n] / (double)t->n : 0;
 	run->summary->best_epoch = run->p.best_epoch;
 	run->summary->train_seconds = run->p.seconds;
 	run->summary->tokens_per_second = run->p.step_seconds > 0 ? (double)run->p.tokens / run->p.step_seconds : 0;
-	run->summary->peak_rss_bytes = (int64_t)usage.ru_maxrss * 1024;
+	run->summary->peak_rss_bytes = tl_memory_peak();
 }
 
 int
@@ -554,6 +554,7 @@ tl_run_train(const json_t *config, tl_registry *r, const tl_run_options *o, cons
 {
 	tl_run run = { .config = config, .modules = json_object_get(config, "model"), .registry = r, .o = o, .rec = rec, .summary = summary, .e = e,
 	               .seed = (uint64_t)tl_json_int(config, "seed", 0), .select = -1 };
+	tl_estimate estimate = { 0 };
 	int status = -1;
 
 	memset(summary, 0, sizeof *summary);
@@ -563,8 +564,12 @@ tl_run_train(const json_t *config, tl_registry *r, const tl_run_options *o, cons
 		goto end;
 	if (open_inputs(&run) < 0)
 		goto end;
+	if (!tl_modules_fit(run.modules, r) && (tl_run_estimate(&run, &estimate) < 0 || tl_run_check_memory(&run, &estimate) < 0))
+		goto end;
 	if (open_model(&run) < 0)
 		goto end;
+	/* One block for all of a step: no ends of blocks stay unused. It is touched as it is filled. */
+	tl_arena_alloc(tl_ctx_arena(tl_model_ctx(run.m)), (size_t)estimate.step + (size_t)estimate.step / 16);
 	if ((status = tl_run_frozen(&run)))
 		goto end;
 	status = tl_model_fits_itself(run.m) ? tl_run_fit(&run) : train(&run);
@@ -573,5 +578,17 @@ end:
 	close_run(&run);
 	if (status < 0 && e && !e->status)
 		tl_error_set(e, TL_FAILED, "the run stopped without saying why");
+	return status;
+}
+
+int
+tl_run_estimated(const json_t *config, tl_registry *r, const tl_run_options *o, tl_estimate *x, tl_error *e)
+{
+	static const tl_recorder none;
+	tl_run_summary summary;
+	tl_run run = { .config = config, .modules = json_object_get(config, "model"), .registry = r, .o = o, .rec = &none, .summary = &summary, .e = e, .select = -1 };
+	int status = open_data(&run) < 0 || open_inputs(&run) < 0 || tl_run_estimate(&run, x) < 0 || tl_run_check_memory(&run, x) < 0 ? -1 : 0;
+
+	close_run(&run);
 	return status;
 }

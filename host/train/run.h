@@ -53,6 +53,15 @@ typedef struct tl_run {
 	double last_beat, last_checkpoint, checkpoint_seconds, clock;
 } tl_run;
 
+/* --- estimate.c: memory, before it is taken. After open_data and open_inputs. 0 or -1. */
+int tl_run_estimate(tl_run *run, tl_estimate *x);
+/* Refuses what cannot fit: with the numbers, and what would fit. */
+int tl_run_check_memory(tl_run *run, const tl_estimate *x);
+/* Forward and backward of the largest batch, without a trace: what is too large fails now, not after hours. */
+int tl_run_try_largest(tl_run *run);
+/* Documents of the batch with the most tokens of all epochs; *document is malloc'd also after -1: there is none. */
+int tl_run_largest(tl_run *run, int32_t **document, int64_t *n, int64_t *tokens);
+
 void tl_run_say(tl_run *run, const char *level, const char *format, ...) TL_PRINTF(3, 4);
 int tl_run_beat(tl_run *run, bool now);
 bool tl_run_interrupted(const tl_run *run);

@@ -79,6 +79,17 @@ typedef struct tl_run_summary {
 	char weights_sha256[65];
 	char plugin_at_fault[64];           /* after a failure: "label/corank" */
 } tl_run_summary;
+/* What a run will take. Bytes are those of resident memory. */
+typedef struct tl_estimate {
+	int64_t bytes;                      /* the most at one time */
+	int64_t weights;                    /* of them: weights, gradients, moments, copies, what modules keep */
+	int64_t step;                       /* the largest batch, of training or evaluation */
+	int64_t data;                       /* program, texts, token ids, stored scores */
+	int64_t documents, tokens;          /* of the largest training batch */
+	double products;                    /* operations of matrix products of the whole training */
+} tl_estimate;
+/* The estimate that tl_run_train makes before it trains, and its refusal (-1, e) of what cannot fit. Token ids are made for it where the cache has none. *x is filled where the run was refused, too. */
+int tl_run_estimated(const json_t *config, tl_registry *r, const tl_run_options *o, tl_estimate *x, tl_error *e);
 /* Grows by one whenever the same configuration gives other numbers than before: part of a run's identity. */
 #define TL_NUMERIC_VERSION 2
 /* The dataset of a run, opened as tl_run_train does it. limit_docs: 0, or a bound on the training split (tl.dataset's `limit` where smaller). */

@@ -5,25 +5,7 @@ growth_out=${GROWTH:-$work}
 mkdir -p "$growth_out" || return 1
 : >"$growth_out/growth.tsv"
 
-# Words and labels whose frequency falls with one over their rank. growth_data DIR DOCUMENTS WORDS LABELS
-growth_data() {
-	mkdir -p "$1"
-	awk -v L="$4" 'BEGIN { for (l = 0; l < L; l++) print "label" l }' >"$1/labels.txt"
-	for growth_split in train test; do
-		growth_n=$2
-		[ $growth_split = train ] || growth_n=200
-		awk -v seed="$growth_split" -v N="$growth_n" -v words="$3" -v L="$4" 'BEGIN {
-			srand(seed == "train" ? 1 : 2)
-			v = log(20000); l = log(L)
-			for (i = 0; i < N; i++) {
-				line = "{\"id\": \"" seed i "\", \"text\": \""
-				for (w = 0; w < words; w++) line = line "w" int(exp(rand() * v)) " "
-				a = int(exp(rand() * l)) - 1; b = int(exp(rand() * l)) - 1
-				print line "\", \"labels\": [\"label" a "\"" (a == b ? "" : ", \"label" b "\"") "]}"
-			}
-		}' >"$1/$growth_split.jsonl"
-	done
-}
+. "$SRC/tests/bench/generate.sh"
 growth_point() { # growth_point SERIES SIZE SECONDS MB
 	printf '%s\t%s\t%.4g\t%.4g\n' "$@" >>"$growth_out/growth.tsv"
 	tail -1 "$growth_out/growth.tsv" | awk -F '\t' '{ printf "%-34s %9s %10s %9s\n", $1, $2, $3, $4 + 0 ? $4 : "" }'
@@ -44,7 +26,7 @@ growth_sizes() { # growth_sizes FROM TO: powers of ten
 }
 printf '%-34s %9s %10s %9s\n' series size seconds 'peak MB'
 for growth_size in $(growth_sizes 1000 "${LARGEST:-1000000}"); do
-	growth_data "$work/growth-data" "$growth_size" 30 50
+	generate "$work/growth-data" "$growth_size" 30 50
 	growth_run "documents: linear" linear "$growth_size" "$work/growth-data" || return 1
 	growth_run "documents: an epoch of bow" bow "$growth_size" "$work/growth-data" || return 1
 	growth_began=$(now)
@@ -52,14 +34,14 @@ for growth_size in $(growth_sizes 1000 "${LARGEST:-1000000}"); do
 	growth_point "documents: data stats" "$growth_size" "$(since "$growth_began")" 0
 done
 for growth_size in 32 64 128 256 512; do
-	growth_data "$work/growth-data" 64 "$growth_size" 50
+	generate "$work/growth-data" 64 "$growth_size" 50
 	growth_run "length: 64 documents, MiniLM size" length "$growth_size" "$work/growth-data" || return 1
 done
 for growth_size in $(growth_sizes 100 "${LARGEST:-1000000}"); do
-	growth_data "$work/growth-data" 2000 30 "$growth_size"
+	generate "$work/growth-data" 2000 30 "$growth_size"
 	growth_run "labels: 2,000 documents" many "$growth_size" "$work/growth-data" || return 1
 done
-growth_data "$work/growth-data" 2000 30 50
+generate "$work/growth-data" 2000 30 50
 for growth_size in 1 4 16 64; do
 	growth_run "modules: 2,000 documents" modules "$growth_size" "$work/growth-data" || return 1
 done
