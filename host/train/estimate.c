@@ -127,12 +127,18 @@ data_bytes(const tl_run *run)
 	return bytes + widest;
 }
 
+static void
+says_nothing(void *arg, const char *text) /* the run itself will say it */
+{
+	(void)arg, (void)text;
+}
+
 int
 tl_run_estimate(tl_run *run, tl_estimate *x)
 {
 	tl_model *m = tl_model_new(&(tl_model_setup){
 		.registry = run->registry, .modules = run->modules, .script_dir = run->o->script_dir, .compute = run->plan.compute, .recompute = run->plan.recompute, .seed = run->seed,
-		.n_labels = run->d->n_labels, .statistics = &run->d->statistics, .dataset = run->d, .tokenizer = run->tokenizer, .skip_weights = true, .counting = true,
+		.n_labels = run->d->n_labels, .statistics = &run->d->statistics, .dataset = run->d, .tokenizer = run->tokenizer, .skip_weights = true, .counting = true, .warn = says_nothing,
 	}, run->e);
 	int64_t before = tl_memory_used();
 	int status;
