@@ -78,6 +78,27 @@ measure(void *arg, tl_text *out, tl_error *e)
 	return 0;
 }
 
+/* Tokens of a document, roughly: words and signs of the first documents, two special tokens, the bound of max_length. */
+static double
+tokens_per_document(const tl_dataset *d)
+{
+	const tl_split *s = &d->split[TL_TRAIN];
+	int64_t n = TL_MIN(s->n, 500), sum = 0;
+
+	for (int64_t i = 0; i < n; i++) {
+		int64_t tokens = 2;
+		bool word = false;
+		for (uint32_t k = 0; k < s->text_length[i]; k++) {
+			unsigned char c = (unsigned char)s->text[i][k];
+			bool letter = c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+			tokens += letter ? !word : c > ' ';
+			word = letter;
+		}
+		sum += TL_MIN(tokens + tokens / 5, d->max_length); /* a fifth of the words are cut into pieces */
+	}
+	return n ? (double)sum / (double)n : 0;
+}
+
 static void
 count_text(char out[40], double n)
 {

@@ -564,7 +564,8 @@ tl_run_train(const json_t *config, tl_registry *r, const tl_run_options *o, cons
 		goto end;
 	if (open_inputs(&run) < 0)
 		goto end;
-	if (!tl_modules_fit(run.modules, r) && (tl_run_estimate(&run, &estimate) < 0 || tl_run_check_memory(&run, &estimate) < 0))
+	/* The estimate is that of the CPU's memory. */
+	if ((!o->device || !strcmp(o->device, "cpu")) && !tl_modules_fit(run.modules, r) && (tl_run_estimate(&run, &estimate) < 0 || tl_run_check_memory(&run, &estimate) < 0))
 		goto end;
 	if (open_model(&run) < 0)
 		goto end;
