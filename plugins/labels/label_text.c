@@ -112,7 +112,7 @@ keep(tl_ctx *ctx, struct label_text *self, const int32_t *list, int64_t n, tl_te
 	int64_t d = tl_dim(rows, 1), n_labels = tl_n_labels(ctx);
 	double *values = tl_scratch(ctx, (size_t)(n * d + 1) * sizeof *values);
 
-	if (!values || tl_get_reals(ctx, rows, values))
+	if (!values || (n && tl_get_reals(ctx, rows, values)))
 		return -1;
 	if (self->cache.rows != n_labels) {
 		if (tl_state_resize(ctx, &self->cache, n_labels, 0))
