@@ -241,7 +241,7 @@ static int
 measure(arm *a, const json_t *config, arm *base, const json_t *base_config, int64_t batches, int rounds, const speed *v)
 {
 	tl_operations n[2];
-	double parameters[2], ms[2] = { 0 }, floor_ms[2], tokens = 0;
+	double parameters[2], ms[2] = { 0 }, floor_ms[2], tokens = 0, base_s = 0, products;
 
 	if (open_arm(a, config) || open_arm(base, base_config) || step(a, 0) || step(base, 0))
 		return -1;
@@ -251,8 +251,11 @@ measure(arm *a, const json_t *config, arm *base, const json_t *base_config, int6
 				return -1;
 	if (count(base_config, base->from, batches, &n[0], &parameters[0]) || count(config, a->from, batches, &n[1], &parameters[1]))
 		return -1;
+	for (int64_t b = 0; b < batches; b++)
+		base_s += base->least[b] / (double)batches;
+	products = TL_MAX(v->products, n[0].products / base_s); /* no floor is above what the baseline itself does */
 	for (int k = 0; k < 2; k++) { /* the optimizer reads a gradient twice and writes it, reads and writes weight and two moments */
-		floor_ms[k] = 1e3 * (n[k].products / v->products + n[k].functions / v->functions + (n[k].bytes + 36 * parameters[k]) / v->bytes);
+		floor_ms[k] = 1e3 * (n[k].products / products + n[k].functions / v->functions + (n[k].bytes + 36 * parameters[k]) / v->bytes);
 		for (int64_t b = 0; b < batches; b++)
 			ms[k] += 1e3 * (k ? a : base)->least[b] / (double)batches;
 	}
