@@ -5,7 +5,7 @@
 value() { sed -n "s/^$1 = *//p" "$BUILD/config.mak"; }
 cc=$(value CC) cflags=$(value CFLAGS) ldflags=$(value LDFLAGS) libs=$(value LIBS) incs=$(value INCS)
 flags="-std=c11 -D_GNU_SOURCE -fPIC -fopenmp-simd -ffp-contract=off -fno-math-errno -I$SRC/include -I$SRC/host -I$SRC/tests $incs $cflags"
-objects=$(find "$BUILD/build/host/base" "$BUILD/build/host/tensor" "$BUILD/build/gen" -name '*.o')
+objects=$(find "$BUILD/build/host/base" "$BUILD/build/host/tensor" "$BUILD/build/gen" -name '*.o' ! -name '*.cu.o')
 
 # The test itself, once.
 # shellcheck disable=SC2086

@@ -142,8 +142,10 @@ steady(const char *name, const char *model, int threads, const char *where)
 		ok(to.launches > from.launches && to.allocations == from.allocations, "nothing is allocated there in five warm steps");
 		ok(to.waits == from.waits, "and the host waits for nothing (%lld waits)", (long long)(to.waits - from.waits));
 	}
+	/* A worker gets memory for packing when it first multiplies a tile, and which step that is depends on the other threads: one block for
+	 * each of the four shapes that ask for more than the last. One allocation a step would be nine. */
 	if (COUNTED)
-		ok(counted == 0, "and %ld allocations of the host in warm ones (largest %zu bytes)", counted, largest);
+		ok(counted <= 4 * (threads - 1), "and %ld allocations of the host in warm ones (largest %zu bytes)", counted, largest);
 	else
 		skip("allocations counted", "the allocator belongs to a sanitizer");
 	json_decref(config);
