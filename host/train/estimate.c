@@ -193,6 +193,7 @@ tl_run_check_memory(tl_run *run, const tl_estimate *x)
 	int64_t room = tl_memory_available(x->step / 8 + LATER, &by); /* stacks, pools and ends of blocks */
 	tl_text how = { 0 };
 
+	run->tight = x->bytes - tl_memory_used() > room / 2;
 	if (x->bytes - tl_memory_used() <= room)
 		return 0;
 	cure(run, room, &how);

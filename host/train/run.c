@@ -490,7 +490,7 @@ train(tl_run *run)
 	if (resume(run) < 0)
 		return -1;
 	run->steps = count_steps(run);
-	if (!run->p.step && run->steps >= TRIED_FROM && tl_run_try_largest(run) < 0)
+	if (!run->p.step && run->tight && run->steps >= TRIED_FROM && tl_run_try_largest(run) < 0)
 		return -1;
 	run->clock = run->last_checkpoint = tl_seconds();
 	if (tl_run_beat(run, true) < 0)
@@ -565,7 +565,8 @@ tl_run_train(const json_t *config, tl_registry *r, const tl_run_options *o, cons
 	if (open_inputs(&run) < 0)
 		goto end;
 	/* The estimate is that of the CPU's memory. */
-	if ((!o->device || !strcmp(o->device, "cpu")) && !tl_modules_fit(run.modules, r) && (tl_run_estimate(&run, &estimate) < 0 || tl_run_check_memory(&run, &estimate) < 0))
+	run.tight = o->device && strcmp(o->device, "cpu");
+	if (!run.tight && !tl_modules_fit(run.modules, r) && (tl_run_estimate(&run, &estimate) < 0 || tl_run_check_memory(&run, &estimate) < 0))
 		goto end;
 	if (open_model(&run) < 0)
 		goto end;

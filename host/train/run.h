@@ -36,6 +36,7 @@ typedef struct tl_run {
 	tl_progress p;
 	int64_t steps;
 	tl_batches batches;
+	bool tight;                 /* more than half of the memory that is left will be used, or nobody knows how much (a device) */
 	tl_packer packer;
 	int n_parts, c_parts;
 	const char **part;                   /* of this step; names live as long as the model */
@@ -57,7 +58,7 @@ typedef struct tl_run {
 int tl_run_estimate(tl_run *run, tl_estimate *x);
 /* Refuses what cannot fit: with the numbers, and what would fit. */
 int tl_run_check_memory(tl_run *run, const tl_estimate *x);
-/* Forward and backward of the largest batch, without a trace: what is too large fails now, not after hours. */
+/* Forward and backward of the largest batch, without a trace: where memory is tight, what is too large fails now, not after hours. */
 int tl_run_try_largest(tl_run *run);
 /* Documents of the batch with the most tokens of all epochs; *document is malloc'd also after -1: there is none. */
 int tl_run_largest(tl_run *run, int32_t **document, int64_t *n, int64_t *tokens);
