@@ -313,18 +313,7 @@ for_people(const tl_tab *t, const struct side *x, const struct facts *f, tl_outp
 		tl_tab_note(as, stdout, s);
 		free(s);
 	}
-	for (int m = 0; m < t->n_metrics; m++) {
-		const char *told = NULL;
-		for (int d = 0; d < t->n_datas; d++) {
-			const char *why = tl_tab_difference_of(t, d, m, 1)->test.why;
-			if (!why || (told && !strcmp(told, why)))
-				continue;
-			char *s = tl_format("%s: p is –: %s", t->metric[m].label, why);
-			tl_tab_note(as, stdout, s);
-			free(s);
-			told = why;
-		}
-	}
+	tl_tab_untested(t, as, stdout);
 }
 
 static void

@@ -102,6 +102,15 @@ any_run(const tl_tab *t, int data, int arm)
 	return first[1] > first[0];
 }
 
+static bool
+any_data(const tl_tab *t, int arm)
+{
+	for (int data = 0; data < t->n_datas; data++)
+		if (any_run(t, data, arm))
+			return true;
+	return false;
+}
+
 static void
 test_arm(tl_tab *t, tl_tester *tester, int data, int arm)
 {
@@ -121,8 +130,12 @@ test_arm(tl_tab *t, tl_tester *tester, int data, int arm)
 	for (int m = 0; m < t->n_metrics; m++) {
 		tl_tab_difference *d = tl_tab_difference_of(t, data, m, arm);
 		d->test = out[m];
-		if (!n_a)
-			d->test.why = tl_strdup(any_run(t, data, arm) && any_run(t, data, t->baseline) ? "no common seed" : "only one side was measured on these documents");
+		if (n_a)
+			continue;
+		if (any_run(t, data, arm) && any_run(t, data, t->baseline))
+			d->test.why = tl_strdup("no common seed");
+		else if (any_data(t, arm) && any_data(t, t->baseline)) /* an arm without any run has a row that says so */
+			d->test.why = tl_strdup("only one side was measured on these documents");
 	}
 	free(run_a);
 	free(run_b);

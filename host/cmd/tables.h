@@ -70,6 +70,7 @@ void tl_tab_json(const tl_tab *t, int rows, int cols, FILE *f);
 char *tl_tab_text_of(tl_tab_stats s, int decimals);
 char *tl_tab_p(double p);
 void tl_tab_note(tl_output as, FILE *f, const char *s); /* one remark, broken before column 80 where it is text */
+void tl_tab_untested(const tl_tab *t, tl_output as, FILE *f); /* why differences have no p, each reason once with its metrics */
 
 /* A table printed in a paper ("labelcorank/table8"; "labelcorank": its tables), our numbers beside it, and what differs in our set-up. */
 int tl_reported_write(tl_store *s, const char *what, tl_output as, tl_error *e);

@@ -286,6 +286,39 @@ tl_tab_note(tl_output as, FILE *f, const char *s)
 	}
 }
 
+struct reason {
+	const char *why;
+	tl_text metrics;
+	int n, last; /* how many metrics, and the last one */
+};
+
+void
+tl_tab_untested(const tl_tab *t, tl_output as, FILE *f)
+{
+	struct reason *reason = tl_alloc(((size_t)t->n_datas * (size_t)t->n_metrics * (size_t)t->n_arms + 1) * sizeof *reason);
+	int n = 0;
+
+	for (int64_t i = 0; i < (int64_t)t->n_metrics * t->n_datas * t->n_arms; i++) {
+		int m = (int)(i / t->n_datas / t->n_arms), r = 0;
+		const char *why = tl_tab_difference_of(t, (int)(i / t->n_arms % t->n_datas), m, (int)(i % t->n_arms))->test.why;
+		while (why && r < n && strcmp(reason[r].why, why))
+			r++;
+		if (!why || (r < n && reason[r].last == m))
+			continue;
+		n = TL_MAX(n, r + 1);
+		reason[r].why = why;
+		reason[r].last = m;
+		tl_text_add(&reason[r].metrics, "%s%s", reason[r].n++ ? ", " : " of ", t->metric[m].label);
+	}
+	for (int r = 0; r < n; r++) {
+		char *s = tl_format("p%s is –: %s", reason[r].n == t->n_metrics ? "" : reason[r].metrics.s, reason[r].why);
+		tl_tab_note(as, f, s);
+		free(s);
+		tl_text_free(&reason[r].metrics);
+	}
+	free(reason);
+}
+
 static void
 test_notes(const tl_tab *t, tl_output as, FILE *f)
 {
@@ -302,20 +335,7 @@ test_notes(const tl_tab *t, tl_output as, FILE *f)
 	if (docs)
 		tl_tab_note(as, f, s);
 	free(s);
-	for (int m = 0; m < t->n_metrics; m++) { /* each reason once a metric */
-		const char *told = NULL;
-		for (int d = 0; d < t->n_datas; d++) {
-			for (int a = 0; a < t->n_arms; a++) {
-				const char *why = tl_tab_difference_of(t, d, m, a)->test.why;
-				if (!why || (told && !strcmp(told, why)))
-					continue;
-				s = tl_format("%s: p is –: %s", t->metric[m].label, why);
-				tl_tab_note(as, f, s);
-				free(s);
-				told = why;
-			}
-		}
-	}
+	tl_tab_untested(t, as, f);
 }
 
 static void

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { KILLS = 100 };
@@ -58,6 +59,17 @@ write_runs(int round)
 	_exit(3);
 }
 
+/* Until the child has worked for so long: by its processor's time, so that a busy machine kills at the same places as an idle one. */
+static void
+let_work(pid_t child, double seconds)
+{
+	struct timespec t = { 0 };
+	clockid_t clock;
+
+	for (double start = tl_seconds(); tl_seconds() - start < 20 && !clock_getcpuclockid(child, &clock) && !clock_gettime(clock, &t) && (double)t.tv_sec + (double)t.tv_nsec / 1e9 < seconds;)
+		usleep(100);
+}
+
 int
 main(void)
 {
@@ -76,7 +88,7 @@ main(void)
 		if (!child)
 			write_runs(round);
 		random = random * 6364136223846793005u + 1442695040888963407u;
-		usleep((unsigned)(random >> 33) % 30000); /* 0 to 30 ms: during creation, between and within transactions */
+		let_work(child, (double)((random >> 33) % 30000) / 1e6); /* 0 to 30 ms: during creation, between and within transactions */
 		kill(child, SIGKILL);
 		waitpid(child, &status, 0);
 		died += !WIFSIGNALED(status);
