@@ -136,7 +136,7 @@ tl_run_encoder(tl_model *m, tl_model_instance *i)
 	out.n = in->n;
 	if (!m->want)
 		status = 0; /* nobody reads: nothing is computed */
-	else if (tl_model_fixed(m, NULL))
+	else if (tl_model_fixed(m, NULL) && (!tl_ctx_device(m->ctx) || (m->documents && m->documents->kept)))
 		status = tl_fixed_outputs(m, in, &out);
 	else
 		status = i->plugin->module->encode(m->ctx, i->self, in, m->want, &out);

@@ -1,6 +1,7 @@
 /*
  * fixed.c - an encoder that is frozen as a whole. Its outputs are functions of the document alone, to the bit: every document is encoded by
  * itself (a matrix product may round differently in another batch), many at the same time, and a step takes them from where they are kept.
+ * On a device documents are encoded batch by batch, so that there outputs are fixed only where they are kept: cache = "f32" or "bf16", not "auto".
  */
 #include "model.h"
 
@@ -57,7 +58,8 @@ tl_model_fixed(const tl_model *m, tl_fixed *out)
 	if (out)
 		*out = (tl_fixed){ .cache = "none" };
 	/* (A step that is counted meets the encoder's operations where nothing is kept of them.) */
-	if (m->injection || !m->want || (tl_ctx_counting(m->ctx) && i && !strcmp(cache_of(i), "none")) || !i || !is_set(i, "freeze", "all") || tl_ctx_device(m->ctx))
+	if (m->injection || !m->want || (tl_ctx_counting(m->ctx) && i && !strcmp(cache_of(i), "none")) || !i || !is_set(i, "freeze", "all") ||
+	    (tl_ctx_device(m->ctx) && (!strcmp(cache_of(i), "none") || !strcmp(cache_of(i), "auto"))))
 		return false;
 	if (at >= 0 && m->slot[at].writer >= 0 && m->slot[at].writer < i->at) {
 		if (out)
@@ -192,6 +194,48 @@ tl_lone_free(tl_model *m)
 	free(m->lone);
 }
 
+/* --- a batch on a device ---------------------------------------------------------------------------------------------------------------- */
+/* Values of x, K blocks of a document's rows side by side where `block` says which of them x is; else as they are. */
+static int
+fetch_out(tl_model *m, const tl_documents *batch, const tl_tensor *x, int64_t rows, int64_t width, int64_t block, int64_t blocks, float *to)
+{
+	double *host = tl_alloc((size_t)(rows * width + 1) * sizeof *host);
+	int status = x && tl_count(x) == rows * width ? tl_get_reals(m->ctx, x, host) : tl_fail(m->ctx, "an output has %lld numbers; wanted %lld rows of %lld", (long long)tl_count(x), (long long)rows, (long long)width);
+
+	for (int64_t i = 0; !status && blocks == 1 && i < rows * width; i++)
+		to[i] = (float)host[i];
+	for (int64_t i = 0; !status && blocks > 1 && i < batch->n; i++) {
+		int64_t from = batch->offsets[i], n = batch->offsets[i + 1] - from;
+		for (int64_t k = 0; k < n * width; k++)
+			to[(from * blocks + block * n) * width + k] = (float)host[from * width + k];
+	}
+	free(host);
+	return status;
+}
+
+static int
+encode_there(tl_model *m, const tl_documents *batch, void *const out[TL_FIXED_OUTPUTS])
+{
+	int64_t tokens = batch->offsets[batch->n], K = (int64_t)m->K;
+	tl_encoded got = { 0 };
+	const tl_input *in;
+	tl_fixed fixed;
+
+	tl_model_fixed(m, &fixed);
+	tl_ctx_begin(m->ctx, m->seed, 0, false, false);
+	tl_ctx_instance(m->ctx, m->encoder->name);
+	if (!(in = tl_input_of(m->ctx, batch->n, batch->offsets, batch->ids, NULL, NULL)) || m->encoder->plugin->module->encode(m->ctx, m->encoder->self, in, m->want, &got))
+		return tl_status(m->ctx) ? -1 : tl_fail(m->ctx, "the plugin failed without saying why (tl_fail was not called)");
+	if ((out[TL_FIXED_HIDDEN] && fetch_out(m, batch, got.hidden, tokens, fixed.width[TL_FIXED_HIDDEN], 0, 1, out[TL_FIXED_HIDDEN])) ||
+	    (out[TL_FIXED_CLS] && fetch_out(m, batch, got.cls, batch->n, fixed.width[TL_FIXED_CLS], 0, 1, out[TL_FIXED_CLS])) ||
+	    (out[TL_FIXED_POOLED] && fetch_out(m, batch, got.pooled, batch->n, fixed.width[TL_FIXED_POOLED], 0, 1, out[TL_FIXED_POOLED])))
+		return -1;
+	for (int64_t k = 0; out[TL_FIXED_LAYERS] && k < K; k++)
+		if (fetch_out(m, batch, k < got.n_layers ? got.layers[k] : NULL, tokens, fixed.width[TL_FIXED_LAYERS] / K, k, K, out[TL_FIXED_LAYERS]))
+			return -1;
+	return 0;
+}
+
 int
 tl_model_encode_fixed(tl_model *m, const tl_documents *batch, void *const out[TL_FIXED_OUTPUTS])
 {
@@ -199,7 +243,7 @@ tl_model_encode_fixed(tl_model *m, const tl_documents *batch, void *const out[TL
 
 	m->fault = NULL;
 	tl_guard_enter(&g, m->encoder);
-	return tl_guard_leave(&g, m->encoder, encode_each(m, batch->n, batch->offsets, batch->ids, out));
+	return tl_guard_leave(&g, m->encoder, tl_ctx_device(m->ctx) ? encode_there(m, batch, out) : encode_each(m, batch->n, batch->offsets, batch->ids, out));
 }
 
 /* --- in a step -------------------------------------------------------------------------------------------------------------------------- */
@@ -260,6 +304,41 @@ deal_layers(tl_model *m, const tl_input *in, const char *blocks, tl_encoded *out
 	return 0;
 }
 
+/* Kept outputs as tensors of a device. */
+static int
+outputs_there(tl_model *m, const tl_input *in, const tl_fixed *fixed, tl_encoded *out)
+{
+	tl_tensor **tensor[TL_FIXED_OUTPUTS] = { [TL_FIXED_HIDDEN] = &out->hidden, [TL_FIXED_CLS] = &out->cls, [TL_FIXED_POOLED] = &out->pooled };
+	int64_t K = (int64_t)m->K;
+
+	for (int k = 0; k < TL_FIXED_OUTPUTS; k++) {
+		bool layers = k == TL_FIXED_LAYERS, by_token = layers || k == TL_FIXED_HIDDEN;
+		int64_t rows = by_token ? in->tokens : in->n, width = fixed->width[k] / (layers ? K : 1), dims[2] = { rows, width };
+		float *host = fixed->width[k] ? tl_arena_alloc(tl_ctx_arena(m->ctx), (size_t)(rows * fixed->width[k] + 1) * sizeof *host) : NULL;
+		tl_tensor **list;
+
+		if (!host)
+			continue;
+		take_kept(m, m->documents, k, fixed->width[k], host);
+		if (!layers) {
+			*tensor[k] = tl_floats(m->ctx, 2, dims, host);
+			continue;
+		}
+		list = tl_scratch(m->ctx, (size_t)(K + 1) * sizeof *list);
+		for (int64_t l = 0; list && l < K; l++) {
+			float *one = tl_arena_alloc(tl_ctx_arena(m->ctx), (size_t)(rows * width + 1) * sizeof *one);
+			for (int32_t i = 0; i < in->n; i++) {
+				int64_t from = in->host_offsets[i], n = in->host_offsets[i + 1] - from;
+				memcpy(one + from * width, host + (from * K + l * n) * width, (size_t)(n * width) * sizeof *one);
+			}
+			list[l] = tl_floats(m->ctx, 2, dims, one);
+		}
+		out->layers = list;
+		out->n_layers = (int)K;
+	}
+	return tl_status(m->ctx);
+}
+
 int
 tl_fixed_outputs(tl_model *m, const tl_input *in, tl_encoded *out)
 {
@@ -269,6 +348,8 @@ tl_fixed_outputs(tl_model *m, const tl_input *in, tl_encoded *out)
 	tl_fixed fixed;
 
 	tl_model_fixed(m, &fixed);
+	if (tl_ctx_device(m->ctx))
+		return outputs_there(m, in, &fixed, out);
 	for (int k = 0; k < TL_FIXED_OUTPUTS; k++) {
 		int64_t dims[2] = { k == TL_FIXED_HIDDEN ? in->tokens : in->n, fixed.width[k] };
 		if (!fixed.width[k])

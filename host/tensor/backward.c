@@ -303,6 +303,8 @@ alone(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *arg)
 			tl_fail(ctx, "tl_segment: the function returned no tensor and no error");
 		return NULL;
 	}
+	if (tl_widened(ctx, out))
+		return NULL;
 	v = out->view;
 	result->view = v;
 	if (!(result->view.data = moved_to_front(ctx, mark, v.data, (size_t)v.count * tl_dtype_bytes(v.dtype))))

@@ -102,6 +102,7 @@ tl_ctx_begin(tl_ctx *ctx, uint64_t seed, int64_t step, bool training, bool recor
 	ctx->tape = NULL;
 	ctx->serial = ctx->segment_start = 0;
 	ctx->spare = NULL;
+	ctx->halves = NULL;
 	ctx->operations = (tl_operations){ 0 };
 	tl_ctx_instance(ctx, NULL);
 }

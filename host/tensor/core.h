@@ -66,6 +66,8 @@ tl_tensor *tl_variable(tl_ctx *ctx, int rank, const int64_t *dims, const double 
 /* On a device: n scalars into alloc_host'd memory, where they are once an event after it is reached. */
 int tl_fetch_scalars(tl_ctx *ctx, int n, tl_tensor *const *part, float *into);
 tl_tensor *tl_weighted_total(tl_ctx *ctx, int n, tl_tensor *const *scalar, const double *weight);
+/* A constant from floats; F32 only. */
+tl_tensor *tl_floats(tl_ctx *ctx, int rank, const int64_t *dims, const float *host);
 /* Host memory of a tensor of the CPU or of a weight; for the host's hot paths. Tensors of a step on a device are read by tl_get_reals. */
 const void *tl_data(const tl_tensor *x);
 void *tl_data_mut(tl_tensor *x);

@@ -337,6 +337,7 @@ tl_step_here(const tl_ctx *ctx)
 void
 tl_step_back(tl_ctx *ctx, tl_step_mark mark)
 {
+	tl_halves_back(ctx, mark.device.used);
 	tl_arena_back(ctx->arena, mark.host);
 	if (ctx->device)
 		told(ctx, tl_space_back(ctx->space, mark.device));

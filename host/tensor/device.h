@@ -34,6 +34,7 @@ struct tl_device {
 	char library[64];               /* "cublasLt 13.0.2": part of a run's identity */
 	size_t total;                   /* bytes of memory */
 	bool tf32;                      /* products of float in the shorter type (precision = "tf32") */
+	bool bf16;                      /* products of what is rounded to bf16, summed up in float (precision = "bf16"); set before weights are laid out */
 	bool guarded;                   /* tests: the bytes behind every tensor are looked after */
 	void *stream;                   /* cudaStream_t of all work */
 	char error[600];
@@ -57,6 +58,13 @@ struct tl_device {
 	int (*add)(tl_device *d, tl_dtype dtype, void *p, const void *x, int64_t n);
 	int (*fill)(tl_device *d, tl_dtype dtype, void *p, int64_t n, double value);
 	int (*blend)(tl_device *d, float *to, const float *from, int64_t n, double momentum); /* to = momentum to + (1 - momentum) from */
+	/* bf16: to[i] = from[i], rounded to the nearest. */
+	int (*halve)(tl_device *d, void *to, const float *from, int64_t n);
+	int (*widen)(tl_device *d, float *to, const void *from, int64_t n);          /* and back */
+	/* A weight that products may read. Its bf16 copy is made when the first product asks for it, kept in step by the optimizer, and made again
+	 * where something else wrote the weight; end: of every weight that begins in [w, w + n). */
+	int (*shadow)(tl_device *d, const float *w, int64_t n);
+	void (*shadow_end)(tl_device *d, const float *w, int64_t n);
 	tl_device_optimizer *(*optimizer)(tl_device *d, int64_t n, const tl_device_tile *tile, int weights);
 	void (*optimizer_free)(tl_device *d, tl_device_optimizer *o);
 	/* What differs between weights: rate (lr times its scales), decoupled decay, l2. */
@@ -66,14 +74,17 @@ struct tl_device {
 	int (*optimizer_step)(tl_device *d, tl_device_optimizer *o, const tl_device_step *s, float *w, float *g, float *m, float *v, double *report);
 	int (*optimizer_sums)(tl_device *d, tl_device_optimizer *o, double *sum);    /* of squares, tile by tile; waits */
 	void (*close)(tl_device *d);
-	void *inside;
+	void *inside, *shadows;
 };
 
 /* What the shared object exports. kind of failure: -1 and a sentence. */
 typedef int (*tl_device_open_fn)(int index, uint32_t size, tl_device **out, char *error, size_t room);
 #define TL_DEVICE_OPEN "tl_cuda_open"
-/* Kernels of op NAME: `const tl_device_kernels tl_cuda_NAME`. */
-typedef struct tl_device_kernels { tl_kernel f32, bf16; } tl_device_kernels;
+/*
+ * Kernels of op NAME: `const tl_device_kernels tl_cuda_NAME`. For bf16: `products` has a bit for each input that is only ever a factor of products, which is
+ * then rounded once for all who multiply it; `halves` says of a call whether its forward writes the result in bf16 itself (tl_op_half_out); NULL: never.
+ */
+typedef struct tl_device_kernels { tl_kernel f32; uint32_t products; bool (*halves)(const tl_op_call *c); } tl_device_kernels;
 
 #ifdef __cplusplus
 }

@@ -17,6 +17,8 @@ struct tl_tensor {
 	bool wants;                /* a gradient is wanted (weights: trainable) */
 	bool reached;              /* grad holds a value */
 	bool keep;                 /* a variable: its gradient stays until the step ends */
+	void *half;                /* on a device, bf16: the values as products read them; NULL: not made */
+	bool narrow;               /* half is all there is: the floats are made from it when somebody asks for them */
 };
 
 /* One recorded operation. Nodes form a list from the last to the first. */
@@ -34,6 +36,8 @@ typedef struct tl_node {
 } tl_node;
 
 struct free_block { struct free_block *next; void *p; size_t bytes; };
+struct half { struct half *before; tl_tensor *x; size_t at; }; /* a bf16 copy that was made where `at` bytes of the space were used */
+struct halved { const float *x; void *half; };
 struct staging { tl_space *space; void *done; bool sent; }; /* what a step sends to the device, and the event after it */
 
 typedef struct tl_stream_state { char instance[128], purpose[64]; uint64_t ordinal; } tl_stream_state;
@@ -66,6 +70,10 @@ struct tl_ctx {
 	struct staging staging[3];
 	int turn;
 	bool in_kernel;            /* scratch memory is the device's */
+	struct half *halves;       /* the bf16 copies there are, the last one first */
+	struct halved halved[2 + TL_OP_MAX_SAVED]; /* of the op that runs, until it returns */
+	int n_halved;
+	tl_tensor *half_out;       /* what the op that runs writes in bf16 */
 	int32_t *flag;             /* on the device: see tl_device_flag */
 	struct free_block *spare;  /* gradient buffers that were used up, to be used again */
 };
@@ -103,6 +111,13 @@ int tl_segment_backward(tl_ctx *ctx, tl_node *node);
 int tl_op_call_fill(tl_ctx *ctx, tl_op_call *c, const tl_op *op, tl_tensor *const *in, int n_in, const double *arg, int n_arg);
 int tl_op_call_run(tl_ctx *ctx, int (*fn)(tl_op_call *c), tl_op_call *c);
 const tl_kernel *tl_op_kernel(tl_ctx *ctx, const tl_op *op);
+/* Copies in bf16 (halves.c). of_inputs: before a forward, of what it multiplies. of_out: room for a result that is written in both types. back: those made after
+ * `used` bytes of the space are forgotten. */
+const tl_device_kernels *tl_op_halves(const tl_ctx *ctx, const tl_op *op); /* NULL: nothing of this here */
+int tl_halves_of_inputs(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in);
+int tl_half_of_out(tl_ctx *ctx, const tl_op *op, const tl_op_call *c, tl_tensor *out);
+int tl_widened(tl_ctx *ctx, const tl_tensor *x); /* floats are there */
+void tl_halves_back(tl_ctx *ctx, size_t used);
 /* In place of a kernel, where the context counts. */
 void tl_count_op(tl_ctx *ctx, const tl_op *op, const tl_op_call *c, bool backward);
 /* Puts a node without an op on the tape. */

@@ -14,6 +14,11 @@ TL_API int32_t *tl_device_flag(tl_ctx *ctx);
 TL_API tl_device *tl_device_of(tl_ctx *ctx);
 /* Memory of the host until the op returns, for what tl_upload sends. */
 TL_API void *tl_host_scratch(tl_ctx *ctx, size_t bytes);
+/* precision = "bf16": n numbers at x as a product reads them, NULL after an error. What belongs to an input, or in the backward to the output's
+ * gradient or to what was saved, is rounded once; other memory in every call. */
+TL_API const void *tl_op_half(tl_op_call *c, const float *x, int64_t n);
+/* Where a forward that said so (tl_device_kernels) writes its result in bf16; NULL: not wanted. alone: it writes nothing else, and whoever wants floats gets what was rounded. */
+TL_API void *tl_op_half_out(tl_op_call *c, bool alone);
 TL_API int tl_op_refuse(tl_op_call *c, const char *format, ...) __attribute__((format(printf, 2, 3))); /* "linear: ..." */
 /* Offsets [n + 1] are data: ascending from 0 to `total`. Index values: all in [low, high). On a device both look at the host's copy;
  * values that the device itself computed are not looked at here. */

@@ -48,11 +48,12 @@ tl_op_kernel(tl_ctx *ctx, const tl_op *op)
 int
 tl_op_call_fill(tl_ctx *ctx, tl_op_call *c, const tl_op *op, tl_tensor *const *in, int n_in, const double *arg, int n_arg)
 {
+	const tl_device_kernels *halves = tl_op_halves(ctx, op);
 	tl_view *views = tl_arena_alloc(ctx->arena, (size_t)n_in * sizeof *views + 1);
 
 	*c = (tl_op_call){ .ctx = ctx, .n_in = n_in, .in = views, .n_arg = n_arg, .arg = arg, .step = (uint64_t)ctx->step, .training = ctx->training };
 	for (int i = 0; i < n_in; i++)
-		views[i] = in[i] ? tl_view_here(ctx, in[i]) : (tl_view){ 0 };
+		views[i] = !in[i] ? (tl_view){ 0 } : in[i]->narrow && halves && halves->products >> i & 1 ? in[i]->view : tl_view_here(ctx, in[i]);
 	ctx->running = op;
 	ctx->inputs = in;
 	return 0;
@@ -66,6 +67,7 @@ tl_op_call_run(tl_ctx *ctx, int (*fn)(tl_op_call *c), tl_op_call *c)
 	if (ctx->watch)
 		ctx->watch(ctx->watch_arg, ctx->running, c, c->grad_in != NULL, false);
 	ctx->in_kernel = true;
+	ctx->n_halved = 0;
 	status = fn(c);
 	ctx->in_kernel = false;
 	if (ctx->watch)
@@ -175,7 +177,7 @@ tl_op_run(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in, const do
 	wants &= tl_recording(ctx) && !(op->flags & TL_OP_NO_GRAD) && c.out.dtype != TL_I32;
 	if (op->flags & TL_OP_VIEW)
 		return view_of(ctx, in[0], &c.out, wants);
-	if (!(out = tl_tensor_new(ctx, c.out.dtype, c.out.rank, c.out.dim)))
+	if (tl_halves_of_inputs(ctx, op, in, n_in) || !(out = tl_tensor_new(ctx, c.out.dtype, c.out.rank, c.out.dim)) || tl_half_of_out(ctx, op, &c, out))
 		return NULL;
 	c.out.data = out->view.data;
 	c.backward_follows = out->wants = wants;
@@ -233,6 +235,7 @@ static const struct { const char *name, *signature; const tl_cpu_op *f32, *f64; 
  */
 enum { ROW_F32, ROW_F64, ROW_DEVICE, ROW_KINDS };
 static tl_op built[N_ROWS][ROW_KINDS];
+static const tl_device_kernels *of_device[N_ROWS];
 static pthread_once_t build_once = PTHREAD_ONCE_INIT;
 
 static void
@@ -250,9 +253,20 @@ tl_ops_of_device(void)
 	pthread_once(&build_once, build);
 	for (int64_t i = 0; i < N_ROWS; i++) {
 		const tl_device_kernels *k = tl_device_kernels_of(op_rows[i].name);
-		if (k)
+		if (k) {
 			built[i][ROW_DEVICE].cuda = k->f32;
+			of_device[i] = k;
+		}
 	}
+}
+
+const tl_device_kernels *
+tl_op_halves(const tl_ctx *ctx, const tl_op *op)
+{
+	for (int64_t i = 0; i < N_ROWS && ctx->device && ctx->device->bf16; i++)
+		if (op == &built[i][ROW_DEVICE])
+			return of_device[i];
+	return NULL;
 }
 
 const char *

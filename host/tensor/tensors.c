@@ -154,6 +154,16 @@ tl_reals(tl_ctx *ctx, int rank, const int64_t *dims, const double *host)
 }
 
 tl_tensor *
+tl_floats(tl_ctx *ctx, int rank, const int64_t *dims, const float *host)
+{
+	tl_tensor *x;
+
+	if (tl_status(ctx) || !(x = tl_tensor_new(ctx, TL_F32, rank, dims)))
+		return NULL;
+	return ctx->counting || !tl_step_put(ctx, x->view.data, host, (size_t)x->view.count * sizeof *host) ? x : NULL;
+}
+
+tl_tensor *
 tl_fill(tl_ctx *ctx, int rank, const int64_t *dims, double value)
 {
 	tl_tensor *x;
@@ -234,6 +244,8 @@ tl_get_reals(tl_ctx *ctx, const tl_tensor *x, double *host)
 		return tl_step_get(ctx, host, x->view.data, (size_t)x->view.count * sizeof *host);
 	if (x->view.dtype != TL_F32)
 		return tl_fail(ctx, "tl_get_reals: the tensor holds integers; tl_get_ints reads them");
+	if (tl_widened(ctx, x))
+		return -1;
 	mark = tl_arena_here(ctx->arena);
 	f = x->weight ? tl_data(x) : x->view.data;
 	if (ctx->device && !x->weight) {

@@ -90,6 +90,9 @@ tl_weights_finish(tl_weights *w, tl_error *e)
 		if (!(w->values_there = d->alloc(d, bytes)) || (trained && (!(w->gradients_there = d->alloc(d, bytes)) || d->zero(d, w->gradients_there, bytes))))
 			return tl_error_set(e, TL_ENVIRONMENT, "the weights: %s", d->error);
 		w->device_old = true;
+		for (int64_t i = 0; i < w->n && d->bf16; i++)
+			if (w->info[i]->tensor->view.rank > 1)
+				d->shadow(d, (const float *)w->values_there + w->info[i]->offset, w->info[i]->count);
 	}
 	for (int64_t i = 0; i < w->n; i++) {
 		tl_weight_info *info = w->info[i];
@@ -187,7 +190,7 @@ tl_view_here(tl_ctx *ctx, const tl_tensor *x)
 	tl_view v = x->view;
 	char *there;
 
-	if (!ctx->device || !x->weight)
+	if (!ctx->device || (x->narrow && tl_widened(ctx, x)) || !x->weight)
 		return v;
 	if (!(there = tl_weights_there(x->weight->owner, false))) {
 		tl_fail(ctx, "the weights could not be copied to the device: %s", ctx->device->error);
@@ -289,6 +292,8 @@ tl_weights_free(tl_weights *w)
 {
 	if (!w)
 		return;
+	if (w->values_there && w->device->bf16)
+		w->device->shadow_end(w->device, w->values_there, w->size);
 	if (w->values_there)
 		w->device->release(w->device, w->values_there);
 	if (w->gradients_there)

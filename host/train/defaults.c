@@ -33,7 +33,7 @@ static const struct key {
 	{ "patience", INT, NULL, 1, 1e6 },
 	{ "keep", CHOICE, "best", .choices = "best|last|none" },
 	{ "eval_every", INT, "1", 1, 1e6 },
-	{ "precision", CHOICE, "f32", .choices = "f32|f64|tf32" },
+	{ "precision", CHOICE, "f32", .choices = "f32|f64|tf32|bf16" },
 	{ "recompute", CHOICE, "none", .choices = "none|layer" },
 	{ "timeout", REAL, "600", 0, 1e9, .above = true },
 };
@@ -162,7 +162,7 @@ tl_plan_read(tl_plan *p, const json_t *t)
 		.optimizer = choice("adamw|adam|sgd", tl_json_string(t, "optimizer", "adamw")),
 		.schedule = choice("linear|cosine|constant", tl_json_string(t, "schedule", "linear")),
 		.keep = choice("best|last|none", tl_json_string(t, "keep", "best")),
-		.compute = choice("f32|f64|tf32", tl_json_string(t, "precision", "f32")) == 1 ? TL_F64 : TL_F32,
+		.compute = choice("f32|f64|tf32|bf16", tl_json_string(t, "precision", "f32")) == 1 ? TL_F64 : TL_F32,
 		.lr = tl_json_number(t, "lr", 0), .weight_decay = tl_json_number(t, "weight_decay", 0),
 		.beta1 = tl_json_number(t, "beta1", 0), .beta2 = tl_json_number(t, "beta2", 0), .eps = tl_json_number(t, "eps", 1e-8),
 		.momentum = tl_json_number(t, "momentum", 0), .warmup = tl_json_number(t, "warmup", 0), .clip = tl_json_number(t, "clip", 0),

@@ -119,13 +119,16 @@ map_file(tl_kept_split *k, const struct plan *p, int64_t n, const char *path)
 static char *
 path_of(tl_run *run, const struct plan *p, int split, const char *dir)
 {
-	char tokenizer[65], hex[65], *text, *path;
+	char tokenizer[65], hex[65], *text, *path, *where = NULL;
 
 	tl_tokenizer_hash(run->tokenizer, tokenizer);
-	text = tl_format("%d %s %s %s %s %s %lld %d %s", TL_NUMERIC_VERSION, tl_isa(), tl_gemm_library(), p->encoder, run->d->split[split].sha256, tokenizer, (long long)run->d->max_length,
+	if (run->device)
+		where = tl_format("%s %s %s %s", run->device->kind, run->device->name, run->device->library, tl_json_string(run->train, "precision", "f32"));
+	text = tl_format("%d %s %s %s %s %s %lld %d %s", TL_NUMERIC_VERSION, where ? where : tl_isa(), where ? "" : tl_gemm_library(), p->encoder, run->d->split[split].sha256, tokenizer, (long long)run->d->max_length,
 	                 (int)run->feed[split].filler, p->half ? "bf16" : "f32");
 	tl_sha_of(text, strlen(text), hex);
 	path = tl_format("%s/frozen-%s", dir, hex);
+	free(where);
 	free(text);
 	return path;
 }

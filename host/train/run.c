@@ -200,7 +200,7 @@ tl_train_fits(const json_t *train, const json_t *modules, tl_registry *r, const 
 	if (cpu && strcmp(precision, "f32") && strcmp(precision, "f64"))
 		return tl_error_set(e, TL_USAGE, "train.precision %s: the CPU computes in f32 or f64; that one needs --device cuda", precision);
 	if (!cpu && !strcmp(precision, "f64"))
-		return tl_error_set(e, TL_USAGE, "train.precision f64 on the device %s: GPUs compute in f32 or tf32 here; use --device cpu", device);
+		return tl_error_set(e, TL_USAGE, "train.precision f64 on the device %s: GPUs compute in f32, tf32 or bf16 here; use --device cpu", device);
 	return 0;
 }
 
@@ -216,6 +216,7 @@ open_device(tl_run *run)
 	if (!(run->device = tl_device_open(device, run->e)))
 		return -1;
 	run->device->tf32 = !strcmp(tl_json_string(run->train, "precision", "f32"), "tf32");
+	run->device->bf16 = !strcmp(tl_json_string(run->train, "precision", "f32"), "bf16");
 	return 0;
 }
 

@@ -69,6 +69,40 @@ is "$?" 3 "a device that is not there: status 3"
 has "$(cat err)" "counted from 0" "and a sentence"
 tagloom run one.lua --db i.db --device "$device" --quiet -D train.precision=tf32 >out 2>err
 is "$?" 0 "tf32"
+tagloom run one.lua --db h.db --device cpu -D train.precision=bf16 >out 2>err
+is "$? $(ls h.db 2>/dev/null)" "2 " "bf16 on the CPU is refused before anything starts"
+has "$(cat err)" "train.precision bf16: the CPU computes in f32 or f64; that one needs --device cuda" "in a sentence"
+TAGLOOM_EMULATE_PROTECT=1 tagloom run one.lua --db j.db --device "$device" --quiet -D train.precision=bf16 -D train.epochs=6 >out 2>err
+is "$?" 0 "bf16"
+[ -s err ] && sed 's/^/# /' err
+TAGLOOM_EMULATE_ORDER=7 tagloom run one.lua --db k.db --device "$device" --quiet -D train.precision=bf16 -D train.epochs=6 >out 2>err
+is "$(DB=k.db sql 'SELECT weights_sha256 FROM run')" "$(DB=j.db sql 'SELECT weights_sha256 FROM run')" "again: the same bits, in another order of threads and blocks"
+tagloom run one.lua --db k.db --device "$device" --quiet -D train.epochs=6 >out 2>err
+is "$(DB=k.db sql "SELECT count(DISTINCT identity) || ' ' || count(DISTINCT weights_sha256) FROM run WHERE status = 'done'")" "2 2" "its identity and its weights are not those of f32"
+near() { # near NAME AGGREGATE BOUND: the two runs' curves
+	DB=k.db sql "SELECT CASE WHEN $2 < $3 THEN 'near' ELSE 'far: ' || $2 END FROM (SELECT max(value) - min(value) AS d, max(value) AS most FROM curve WHERE name = '$1' GROUP BY step HAVING count(*) = 2)"
+}
+is "$(near loss.total 'max(d / most)' 0.01)" near "the losses of all steps are within a hundredth of those of f32"
+is "$(DB=k.db sql "SELECT CASE WHEN last < 0.97 * first THEN 'falls' ELSE 'stays' END FROM (SELECT (SELECT avg(value) FROM curve WHERE name = 'loss.total' AND step <= 3) AS first, (SELECT avg(value) FROM curve WHERE name = 'loss.total' AND step > 15) AS last)")" falls "and fall"
+for other in 'tl.encoder.cnn { dim = 12, filters = 6, widths = { 2, 3 }, vocab = 60 }' 'tl.encoder.transformer { dim = 16, layers = 2, heads = 2, ffn = 32, vocab = 60, max_positions = 32, freeze = 1 }'; do
+	script three.lua "$other" 'recompute = "layer", accumulate = 2, optimizer = "sgd", precision = tl.arg("precision", "bf16"), '
+	rm -f k.db
+	tagloom run three.lua --db k.db --device "$device" --quiet >out 2>err && tagloom run three.lua --db k.db --device "$device" --quiet -D precision=f32 >>out 2>>err
+	is "$? $(near loss.total 'max(d / most)' 0.02)" "0 near" "bf16, layers computed again, SGD: ${other%% *}"
+done
+# Outputs of a frozen encoder, kept: near those that are computed in every step, and the same bits from the cache.
+frozen() { # frozen NAME MODULES
+	rm -f n.db m.db
+	script frozen.lua "tl.encoder.transformer { dim = 12, layers = 2, heads = 2, ffn = 20, vocab = 60, max_positions = 32, freeze = 'all', cache = tl.arg('cache', 'none') }$2" ''
+	for cache in none f32; do tagloom run frozen.lua --db n.db --device "$device" --quiet -D cache=$cache; done >out 2>err
+	tagloom run frozen.lua --db m.db --device "$device" --quiet -D cache=f32 >>out 2>>err
+	is "$(DB=n.db sql "SELECT count(*) FROM message WHERE text LIKE '%computed once and kept%'") $(DB=m.db sql "SELECT count(*) FROM message WHERE text LIKE '%from the cache%'")" "1 1" "frozen, $1: outputs are kept, and taken"
+	is "$(DB=n.db sql "SELECT CASE WHEN count(*) > 0 AND max(d) < 1e-5 THEN 'near' ELSE 'far' END FROM (SELECT max(value) - min(value) AS d FROM curve WHERE name = 'loss.total' GROUP BY step HAVING count(*) = 2)")" near "the losses are those of outputs that are not kept"
+	is "$(DB=m.db sql 'SELECT weights_sha256 FROM run')" "$(DB=n.db sql 'SELECT weights_sha256 FROM run ORDER BY id DESC LIMIT 1')" "the same bits from the cache"
+}
+frozen pooled ''
+frozen hidden ', tl.label.label_embedding {}, tl.label.lan { attention_dim = 4 }'
+frozen layers ', tl.label.guide { feature = false, link = false, feature_dim = 8, layers_text = 2, layers_label = 2 }'
 # Every reference vector, in float32.
 tagloom verify --device "$device" "$SRC"/tests/oracles/vectors/*.safetensors >out 2>err
 is "$?" 0 "reference vectors: $(grep -c '^ok' out) values"

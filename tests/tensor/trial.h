@@ -68,7 +68,9 @@ values(tl_ctx *ctx, tl_tensor *x)
 	return host;
 }
 
-/* Sum of out * seed. */
+/* Sum of out * seed; what becomes of each seed, NULL: nothing. */
+static double (*of_seed)(double seed);
+
 static tl_tensor *
 weighed(tl_ctx *ctx, tl_tensor *out)
 {
@@ -79,6 +81,8 @@ weighed(tl_ctx *ctx, tl_tensor *out)
 
 	for (int64_t i = 0; i < n; i++)
 		host[i] = (float)(unit(&state) * 2 - 1);
+	for (int64_t i = 0; of_seed && i < n; i++)
+		host[i] = of_seed(host[i]);
 	for (int i = 0; i < tl_rank(out); i++)
 		dims[i] = tl_dim(out, i);
 	seed = tl_reals(ctx, tl_rank(out), dims, host);

@@ -74,7 +74,7 @@ enum { STEPS = 10 }; /* 80 documents in batches of 8 */
 static int64_t seen;
 
 /* What the emulated device counts (tests/cuda/emulate/cuda_runtime.h). */
-struct counts { int64_t launches, products, fills, copies, bytes_up, bytes_down, bytes_within, allocations, waits; };
+struct counts { int64_t launches, products, fills, copies, bytes_up, bytes_down, bytes_within, allocations, waits, read, written, product_read, product_written; };
 static struct counts *device, from, to;
 
 /* On a device the record is some steps late: five steps of the third epoch lie between these two. */
@@ -105,7 +105,7 @@ on_curve(void *arg, int64_t step, const char *name, double value)
 }
 
 static void
-steady(const char *name, const char *model, int threads, const char *where)
+steady(const char *name, const char *model, int threads, const char *where, const char *precision)
 {
 	char *dir = tl_path_join(getenv("TMP") ? getenv("TMP") : "/tmp", "even"), path[400], *text;
 	tl_recorder rec = { .curve = on_curve };
@@ -125,7 +125,8 @@ steady(const char *name, const char *model, int threads, const char *where)
 	}
 	snprintf(path, sizeof path, "%s/labels.txt", dir);
 	tl_write_file(path, "l0\nl1\nl2\n", 9, NULL);
-	text = tl_format("{'data': {'path': '%s', 'max_length': 24}, 'model': [%s, {'plugin': 'classifier'}], 'train': {'epochs': 3, 'batch': 8}, 'metrics': ['p@1'], 'seed': 1}", dir, model);
+	text = tl_format("{'data': {'path': '%s', 'max_length': 24}, 'model': [%s, {'plugin': 'classifier'}], 'train': {'epochs': 3, 'batch': 8, 'precision': '%s'}, 'metrics': ['p@1'], 'seed': 1}", dir, model,
+	                 precision);
 	for (char *c = text; *c; c++)
 		if (*c == '\'')
 			*c = '"';
@@ -139,6 +140,8 @@ steady(const char *name, const char *model, int threads, const char *where)
 		printf("# a step: %.1f launches, %.1f products, %.1f fills, %.1f copies, %.0f bytes to the device, %.0f from it\n", (double)(to.launches - from.launches) / 5,
 		       (double)(to.products - from.products) / 5, (double)(to.fills - from.fills) / 5, (double)(to.copies - from.copies) / 5, (double)(to.bytes_up - from.bytes_up) / 5,
 		       (double)(to.bytes_down - from.bytes_down) / 5);
+		printf("# kernels read %.0f bytes of tensors and write %.0f, products read %.0f and write %.0f\n", (double)(to.read - from.read) / 5, (double)(to.written - from.written) / 5,
+		       (double)(to.product_read - from.product_read) / 5, (double)(to.product_written - from.product_written) / 5);
 		ok(to.launches > from.launches && to.allocations == from.allocations, "nothing is allocated there in five warm steps");
 		ok(to.waits == from.waits, "and the host waits for nothing (%lld waits)", (long long)(to.waits - from.waits));
 	}
@@ -166,7 +169,11 @@ emulated(void)
 	setenv("TAGLOOM_CUDA", so, 1);
 	setenv("TAGLOOM_EMULATE_BARE", "1", 1);
 	device = dlsym(handle, "tl_emulated");
-	steady("transformer on a device", "{'kind': 'encoder', 'plugin': 'transformer', 'params': {'dim': 12, 'layers': 2, 'heads': 3, 'ffn': 20, 'vocab': 60, 'pooled': 'mean'}}", 1, "cuda:0");
+	for (const char *const *p = (const char *const[]){ "f32", "bf16", NULL }; *p; p++) {
+		char *name = tl_format("transformer on a device, %s", *p);
+		steady(name, "{'kind': 'encoder', 'plugin': 'transformer', 'params': {'dim': 12, 'layers': 2, 'heads': 3, 'ffn': 20, 'vocab': 60, 'pooled': 'mean'}}", 1, "cuda:0", *p);
+		free(name);
+	}
 	device = NULL;
 	free(so);
 }
@@ -177,9 +184,9 @@ main(void)
 	if (getenv("BUILD"))
 		setenv("TAGLOOM_PLUGIN_PATH", tl_path_join(getenv("BUILD"), "build/plugins"), 1);
 	world_registry = tl_registry_new();
-	steady("cnn", "{'kind': 'encoder', 'plugin': 'cnn', 'params': {'dim': 12, 'filters': 7, 'vocab': 60}}", 1, "cpu");
-	steady("transformer", "{'kind': 'encoder', 'plugin': 'transformer', 'params': {'dim': 12, 'layers': 2, 'heads': 3, 'ffn': 20, 'vocab': 60, 'pooled': 'mean'}}", 1, "cpu");
-	steady("transformer", "{'kind': 'encoder', 'plugin': 'transformer', 'params': {'dim': 12, 'layers': 2, 'heads': 3, 'ffn': 20, 'vocab': 60, 'pooled': 'mean'}}", 2, "cpu");
+	steady("cnn", "{'kind': 'encoder', 'plugin': 'cnn', 'params': {'dim': 12, 'filters': 7, 'vocab': 60}}", 1, "cpu", "f32");
+	steady("transformer", "{'kind': 'encoder', 'plugin': 'transformer', 'params': {'dim': 12, 'layers': 2, 'heads': 3, 'ffn': 20, 'vocab': 60, 'pooled': 'mean'}}", 1, "cpu", "f32");
+	steady("transformer", "{'kind': 'encoder', 'plugin': 'transformer', 'params': {'dim': 12, 'layers': 2, 'heads': 3, 'ffn': 20, 'vocab': 60, 'pooled': 'mean'}}", 2, "cpu", "f32");
 	emulated();
 	return done();
 }

@@ -3,8 +3,8 @@
  * host/tensor/cpu/NAME.c. How such a file is written:
  *
  * - `template <class T> static int forward(tl_op_call *c)` and `backward`, then TL_CUDA_OP(NAME), or TL_CUDA_OP_NO_GRAD(NAME) for an op
- *   without backward. T is the type of reals in memory (float; __nv_bfloat16 later): tl_get and tl_set read and write it, numbers between are
- *   float. They only enqueue: no allocation, no waiting, nothing read back. They return 0, or -1 after tl_op_refuse.
+ *   without backward. T is the type of reals in memory: tl_get and tl_set read and write it, numbers between are float. T is float today;
+ *   precision = "bf16" is a matter of products (half.cu), and an op whose forward multiplies inputs as they are names them in TL_CUDA_PRODUCTS. They only enqueue: no allocation, no waiting, nothing read back. They return 0, or -1 after tl_op_refuse.
  * - Every gradient: `=` where grad_fresh[i], else `+=` (tl_add_to does both), whatever the CPU's flags say. grad_in[i] is NULL where none
  *   is wanted. A fresh gradient must be written entirely, also where there is nothing to add (empty segments, unused rows).
  * - Same bits on every run: no floating-point atomics (no atomics at all), every sum in an order that shapes alone decide. Sums over rows:
@@ -43,8 +43,11 @@ enum {
 };
 
 /* --- a file's end --- */
-#define TL_CUDA_OP(name) extern "C" TL_API const tl_device_kernels tl_cuda_##name; const tl_device_kernels tl_cuda_##name = { { forward<float>, backward<float> }, { NULL, NULL } };
-#define TL_CUDA_OP_NO_GRAD(name) extern "C" TL_API const tl_device_kernels tl_cuda_##name; const tl_device_kernels tl_cuda_##name = { { forward<float>, NULL }, { NULL, NULL } };
+#define TL_CUDA_KERNELS(name, ...) extern "C" TL_API const tl_device_kernels tl_cuda_##name; const tl_device_kernels tl_cuda_##name = { __VA_ARGS__ };
+#define TL_CUDA_OP(name) TL_CUDA_KERNELS(name, { forward<float>, backward<float> }, 0, NULL)
+#define TL_CUDA_OP_NO_GRAD(name) TL_CUDA_KERNELS(name, { forward<float>, NULL }, 0, NULL)
+/* inputs: a bit for each that forward and backward read as factors of products only; halves(c): does this forward write to tl_op_half_out? */
+#define TL_CUDA_PRODUCTS(name, inputs, halves) TL_CUDA_KERNELS(name, { forward<float>, backward<float> }, inputs, halves)
 
 /* --- launches --- */
 static inline bool
@@ -91,10 +94,72 @@ tl_launched(tl_op_call *c)
 }
 
 /* --- numbers in memory --- */
-__device__ static inline float tl_get(const float *p, int64_t i) { return p[i]; }
-__device__ static inline float tl_get(const tl_bf16 *p, int64_t i) { return __bfloat162float(p[i]); }
-__device__ static inline void tl_set(float *p, int64_t i, float v) { p[i] = v; }
-__device__ static inline void tl_set(tl_bf16 *p, int64_t i, float v) { p[i] = __float2bfloat16(v); }
+/* Bytes that a kernel read and wrote by other ways than tl_get and tl_set; counted where it is emulated. */
+__device__ static inline void
+tl_moved(int64_t read, int64_t written)
+{
+#ifdef TL_EMULATED
+	tl_emulated.read += read, tl_emulated.written += written;
+#else
+	(void)read, (void)written;
+#endif
+}
+__device__ static inline float tl_get(const float *p, int64_t i) { tl_moved(4, 0); return p[i]; }
+__device__ static inline float tl_get(const tl_bf16 *p, int64_t i) { tl_moved(2, 0); return __bfloat162float(p[i]); }
+__device__ static inline void tl_set(float *p, int64_t i, float v) { tl_moved(0, 4); p[i] = v; }
+__device__ static inline void tl_set(tl_bf16 *p, int64_t i, float v) { tl_moved(0, 2); p[i] = __float2bfloat16(v); }
+/* Four numbers from i on, i a multiple of 4, p the beginning of a tensor or of scratch memory of n numbers; beyond the end: 0. */
+typedef struct tl_four { float x[4]; } tl_four;
+__device__ static inline tl_four
+tl_load_four(const float *p, int64_t i, int64_t n)
+{
+	tl_four v = { { 0, 0, 0, 0 } };
+
+	if (i + 4 <= n) {
+		float4 at = *(const float4 *)(p + i);
+		v.x[0] = at.x, v.x[1] = at.y, v.x[2] = at.z, v.x[3] = at.w;
+		tl_moved(16, 0);
+	} else
+		for (int k = 0; k < 4 && i + k < n; k++)
+			v.x[k] = tl_get(p, i + k);
+	return v;
+}
+__device__ static inline tl_four
+tl_load_four(const tl_bf16 *p, int64_t i, int64_t n)
+{
+	tl_four v = { { 0, 0, 0, 0 } };
+
+	if (i + 4 <= n) {
+		uint2 at = *(const uint2 *)(p + i);
+		v.x[0] = __uint_as_float(at.x << 16), v.x[1] = __uint_as_float(at.x & 0xffff0000u), v.x[2] = __uint_as_float(at.y << 16), v.x[3] = __uint_as_float(at.y & 0xffff0000u);
+		tl_moved(8, 0);
+	} else
+		for (int k = 0; k < 4 && i + k < n; k++)
+			v.x[k] = tl_get(p, i + k);
+	return v;
+}
+__device__ static inline void
+tl_store_four(float *p, int64_t i, int64_t n, tl_four v)
+{
+	if (i + 4 <= n) {
+		*(float4 *)(p + i) = make_float4(v.x[0], v.x[1], v.x[2], v.x[3]);
+		tl_moved(0, 16);
+	} else
+		for (int k = 0; k < 4 && i + k < n; k++)
+			tl_set(p, i + k, v.x[k]);
+}
+__device__ static inline void
+tl_store_four(tl_bf16 *p, int64_t i, int64_t n, tl_four v)
+{
+	__align__(8) tl_bf16 h[4] = { __float2bfloat16(v.x[0]), __float2bfloat16(v.x[1]), __float2bfloat16(v.x[2]), __float2bfloat16(v.x[3]) };
+
+	if (i + 4 <= n) {
+		*(uint2 *)(p + i) = *(const uint2 *)h;
+		tl_moved(0, 8);
+	} else
+		for (int k = 0; k < 4 && i + k < n; k++)
+			tl_set(p, i + k, v.x[k]);
+}
 template <class T> __device__ static inline void
 tl_add_to(T *p, int64_t i, float v, bool fresh)
 {
@@ -330,10 +395,13 @@ typedef struct tl_product {
 	void *c; int64_t ldc, stride_c;
 	int64_t batch;              /* at least 1 */
 	tl_dtype in, out;           /* of A and B; of C */
+	bool half_a;                /* A is bf16 already; on a device with precision = "bf16" */
 	const void *bias;           /* NULL: none; of C's type */
 	bool relu;
 } tl_product;
 int tl_multiply(tl_op_call *c, const tl_product *p);
+/* The same of A [k, m] that is transposed, one batch; and to[m] += (or = where fresh) the sums over A's rows. */
+int tl_multiply_summing(tl_op_call *c, const tl_product *p, float *to, bool fresh);
 template <class T> struct tl_type;
 template <> struct tl_type<float> { static const tl_dtype dtype = TL_F32; };
 template <> struct tl_type<tl_bf16> { static const tl_dtype dtype = TL_BF16; };

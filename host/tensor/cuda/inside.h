@@ -20,6 +20,14 @@ tl_blocks_for(int64_t n)
 	return tl_grid_some((n + TL_THREADS - 1) / TL_THREADS);
 }
 void tl_optimizer_functions(tl_device *d);
+/* Copies of weights in bf16 (half.cu). at: what a product reads in place of x, current; NULL where x belongs to no weight; -1 after an error. there: where the copy of
+ * what begins at x lies, NULL: nobody asked for it yet. made: changes when one comes or goes. old: something wrote these bytes. */
+int tl_shadow_at(tl_device *d, const float *x, const tl_bf16 **half);
+tl_bf16 *tl_shadow_there(tl_device *d, const float *x);
+int tl_shadows_made(const tl_device *d);
+void tl_shadows_old(tl_device *d, const void *p, size_t bytes);
+void tl_shadows_open(tl_device *d);
+void tl_shadows_close(tl_device *d);
 int tl_products_open(tl_device *d);
 void tl_products_close(tl_device *d);
 

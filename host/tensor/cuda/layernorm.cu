@@ -35,7 +35,7 @@ sum_row(const job<T> &j, int64_t row, int lane, float *z, float *f)
 
 /* Shared: [warps][d]; the row's place serves the factors first, and each lane then puts its own elements there. */
 template <class T> static __global__ void __launch_bounds__(32 * MOST_WARPS)
-forward_kernel(job<T> j, T *y)
+forward_kernel(job<T> j, T *y, tl_bf16 *half)
 {
 	TL_SHARED(float, rows);
 	int lane = threadIdx.x % 32, warps = blockDim.x / 32;
@@ -50,8 +50,12 @@ forward_kernel(job<T> j, T *y)
 		for (int64_t k = lane; k < j.d; k += 32)
 			squares += (z[k] - mean) * (z[k] - mean);
 		rstd = 1 / sqrtf(tl_warp_sum(squares) / (float)j.d + j.eps);
-		for (int64_t k = lane; k < j.d; k += 32)
-			tl_set(y, row * j.d + k, tl_get(j.gain, k) * ((z[k] - mean) * rstd) + tl_get(j.bias, k));
+		for (int64_t k = lane; k < j.d; k += 32) {
+			float v = tl_get(j.gain, k) * ((z[k] - mean) * rstd) + tl_get(j.bias, k);
+			tl_set(y, row * j.d + k, v);
+			if (half)
+				tl_set(half, row * j.d + k, v);
+		}
 		if (!lane) {
 			j.mean[row] = mean;
 			j.rstd[row] = rstd;
@@ -147,7 +151,7 @@ forward(tl_op_call *c)
 
 	if (!warps)
 		return -1;
-	TL_LAUNCH(forward_kernel<T>, tl_grid_some((j.n + warps - 1) / warps), dim3(32 * warps), warps * j.d * 4, c, j, (T *)c->out.data);
+	TL_LAUNCH(forward_kernel<T>, tl_grid_some((j.n + warps - 1) / warps), dim3(32 * warps), warps * j.d * 4, c, j, (T *)c->out.data, (tl_bf16 *)tl_op_half_out(c, false));
 	return tl_launched(c);
 }
 
@@ -172,4 +176,10 @@ backward(tl_op_call *c)
 	return tl_launched(c);
 }
 
-TL_CUDA_OP(layernorm)
+static bool
+always(const tl_op_call *)
+{
+	return true;
+}
+
+TL_CUDA_PRODUCTS(layernorm, 0, always)

@@ -70,4 +70,4 @@ backward(tl_op_call *c)
 	});
 }
 
-TL_CUDA_OP(linear_bce)
+TL_CUDA_PRODUCTS(linear_bce, 1 << 1, NULL)

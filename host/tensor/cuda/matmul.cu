@@ -71,4 +71,4 @@ backward(tl_op_call *c)
 	return 0;
 }
 
-TL_CUDA_OP(matmul)
+TL_CUDA_PRODUCTS(matmul, 1 << 0 | 1 << 1, NULL)

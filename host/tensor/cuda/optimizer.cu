@@ -16,6 +16,10 @@ struct tl_device_optimizer {
 	tl_device_rate *rate;
 	double *sum;
 	struct global *global;
+	tl_bf16 **half;           /* [n] where each tile's numbers lie in bf16 as well; NULL: nowhere */
+	tl_bf16 **host;           /* the same, to be sent */
+	tl_device_tile *at;       /* the tiles on the host */
+	int made;                 /* shadows there were when it was sent */
 };
 
 __device__ static inline double
@@ -44,7 +48,7 @@ squares_kernel(const tl_device_tile *tile, const float *g, double *sum, const gl
 	if (all->stopped) /* the same for every thread of the grid */
 		return;
 	for (int i = threadIdx.x; i < t.n; i += blockDim.x)
-		v += (double)g[t.from + i] * (double)g[t.from + i];
+		v += (double)g[t.from + i] * (double)g[t.from + i], tl_moved(4, 0);
 	v = sum_of_block(v, part);
 	if (!threadIdx.x)
 		sum[blockIdx.x] = v;
@@ -68,8 +72,9 @@ norm_kernel(int64_t n, const double *sum, double clip, global *all)
 }
 
 static __global__ void
-adam_kernel(const tl_device_tile *tile, const tl_device_rate *rate, const global *all, tl_device_step s, float *w, float *g, float *m, float *v)
+adam_kernel(const tl_device_tile *tile, const tl_device_rate *rate, const global *all, tl_device_step s, float *w, float *g, float *m, float *v, tl_bf16 *const *halves)
 {
+	tl_bf16 *half = halves ? halves[blockIdx.x] : NULL;
 	tl_device_tile t = tile[blockIdx.x];
 	tl_device_rate r = rate[t.weight];
 	float clip = (float)all->clip, keep = (float)(1 - r.rate * s.factor * r.decay), l2 = (float)r.l2, b1 = (float)(1 - s.beta1), b2 = (float)s.beta2, c2 = (float)(1 - s.beta2), eps = (float)s.eps,
@@ -83,14 +88,19 @@ adam_kernel(const tl_device_tile *tile, const tl_device_rate *rate, const global
 		float square = v[i] * b2 + x * x * c2;
 		m[i] = mean;
 		v[i] = square;
-		w[i] = w[i] * keep - size * (mean / (sqrtf(square) / correction + eps));
+		x = w[i] * keep - size * (mean / (sqrtf(square) / correction + eps));
+		w[i] = x;
 		g[i] = 0;
+		tl_moved(16, 16);
+		if (half)
+			tl_set(half, i - t.from, x);
 	}
 }
 
 static __global__ void
-sgd_kernel(const tl_device_tile *tile, const tl_device_rate *rate, const global *all, tl_device_step s, float *w, float *g, float *m)
+sgd_kernel(const tl_device_tile *tile, const tl_device_rate *rate, const global *all, tl_device_step s, float *w, float *g, float *m, tl_bf16 *const *halves)
 {
+	tl_bf16 *half = halves ? halves[blockIdx.x] : NULL;
 	tl_device_tile t = tile[blockIdx.x];
 	tl_device_rate r = rate[t.weight];
 	float clip = (float)all->clip, l2 = (float)r.l2, momentum = (float)s.beta1, size = (float)(r.rate * s.factor);
@@ -101,6 +111,9 @@ sgd_kernel(const tl_device_tile *tile, const tl_device_rate *rate, const global 
 		m[i] = m[i] * momentum + (g[i] * clip + l2 * w[i]);
 		w[i] -= size * m[i];
 		g[i] = 0;
+		tl_moved(12, 12);
+		if (half)
+			tl_set(half, i - t.from, w[i]);
 	}
 }
 
@@ -113,6 +126,9 @@ optimizer_free(tl_device *d, tl_device_optimizer *o)
 	d->release(d, o->rate);
 	d->release(d, o->sum);
 	d->release(d, o->global);
+	d->release(d, o->half);
+	d->release_host(d, o->host);
+	free(o->at);
 	free(o);
 }
 
@@ -126,7 +142,8 @@ optimizer_new(tl_device *d, int64_t n, const tl_device_tile *tile, int weights)
 	o->weights = weights;
 	if ((o->tile = (tl_device_tile *)d->alloc(d, tiles)) && (o->rate = (tl_device_rate *)d->alloc(d, (size_t)(weights + 1) * sizeof *o->rate)) &&
 	    (o->sum = (double *)d->alloc(d, (size_t)(n + 1) * sizeof *o->sum)) && (o->global = (struct global *)d->alloc(d, sizeof *o->global)) &&
-	    !d->upload(d, o->tile, tile, (size_t)n * sizeof *tile) && !d->zero(d, o->global, sizeof *o->global) && !d->wait(d))
+	    (o->half = (tl_bf16 **)d->alloc(d, (size_t)(n + 1) * sizeof *o->half)) && (o->host = (tl_bf16 **)d->alloc_host(d, (size_t)(n + 1) * sizeof *o->host)) &&
+	    (o->at = (tl_device_tile *)malloc(tiles)) && memcpy(o->at, tile, (size_t)n * sizeof *tile) && !d->upload(d, o->tile, tile, (size_t)n * sizeof *tile) && !d->zero(d, o->global, sizeof *o->global) && !d->wait(d))
 		return o;
 	optimizer_free(d, o);
 	return NULL;
@@ -138,19 +155,37 @@ optimizer_rates(tl_device *d, tl_device_optimizer *o, const tl_device_rate *rate
 	return d->upload(d, o->rate, rate, (size_t)weights * sizeof *rate) || d->wait(d) ? -1 : 0;
 }
 
+/* Where the tiles' numbers lie in bf16 as well; sent again only after a product has asked for a weight for the first time. */
+static int
+halves_there(tl_device *d, tl_device_optimizer *o, const float *w)
+{
+	if (o->made == tl_shadows_made(d))
+		return 0;
+	if (d->wait(d)) /* the memory may still be read */
+		return -1;
+	for (int64_t i = 0; i < o->n; i++)
+		o->host[i] = tl_shadow_there(d, w + o->at[i].from);
+	o->made = tl_shadows_made(d);
+	return d->upload(d, o->half, o->host, (size_t)o->n * sizeof *o->half);
+}
+
 static int
 optimizer_step(tl_device *d, tl_device_optimizer *o, const tl_device_step *s, float *w, float *g, float *m, float *v, double *report)
 {
 	dim3 grid((unsigned)o->n);
 	cudaError_t e;
 	tl_device_step step = *s;
+	tl_bf16 **halves;
 
+	if (halves_there(d, o, w))
+		return -1;
+	halves = o->made ? o->half : NULL;
 	TL_LAUNCH_ON(d, squares_kernel, grid, dim3(TL_THREADS), 0, o->tile, g, o->sum, o->global);
 	TL_LAUNCH_ON(d, norm_kernel, dim3(1), dim3(1024), 0, o->n, o->sum, step.clip, o->global);
 	if (v)
-		TL_LAUNCH_ON(d, adam_kernel, grid, dim3(TL_THREADS), 0, o->tile, o->rate, o->global, step, w, g, m, v);
+		TL_LAUNCH_ON(d, adam_kernel, grid, dim3(TL_THREADS), 0, o->tile, o->rate, o->global, step, w, g, m, v, halves);
 	else
-		TL_LAUNCH_ON(d, sgd_kernel, grid, dim3(TL_THREADS), 0, o->tile, o->rate, o->global, step, w, g, m);
+		TL_LAUNCH_ON(d, sgd_kernel, grid, dim3(TL_THREADS), 0, o->tile, o->rate, o->global, step, w, g, m, halves);
 	if ((e = cudaGetLastError()) != cudaSuccess) {
 		snprintf(d->error, sizeof d->error, "the device refused a launch: %s", cudaGetErrorString(e));
 		return -1;

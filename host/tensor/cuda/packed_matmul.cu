@@ -48,4 +48,4 @@ backward(tl_op_call *c)
 	});
 }
 
-TL_CUDA_OP(packed_matmul)
+TL_CUDA_PRODUCTS(packed_matmul, 1 << 0 | 1 << 2, NULL)

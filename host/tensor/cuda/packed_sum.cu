@@ -37,4 +37,4 @@ backward(tl_op_call *c)
 	});
 }
 
-TL_CUDA_OP(packed_sum)
+TL_CUDA_PRODUCTS(packed_sum, 1 << 0 | 1 << 2, NULL)

@@ -69,6 +69,7 @@ host_release(tl_device *, void *p)
 static int
 upload(tl_device *d, void *to, const void *from, size_t bytes)
 {
+	tl_shadows_old(d, to, bytes);
 	return bytes ? told(d, "a copy to the device failed", cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream(d))) : 0;
 }
 
@@ -93,12 +94,14 @@ download(tl_device *d, void *to, const void *from, size_t bytes)
 static int
 copy(tl_device *d, void *to, const void *from, size_t bytes)
 {
+	tl_shadows_old(d, to, bytes);
 	return bytes ? told(d, "a copy within the device failed", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream(d))) : 0;
 }
 
 static int
 zero(tl_device *d, void *p, size_t bytes)
 {
+	tl_shadows_old(d, p, bytes);
 	return bytes ? told(d, "memory of the device could not be cleared", cudaMemsetAsync(p, 0, bytes, stream(d))) : 0;
 }
 
@@ -155,6 +158,7 @@ blend_kernel(int64_t n, float *to, const float *from, float momentum, float rest
 static int
 add(tl_device *d, tl_dtype dtype, void *p, const void *x, int64_t n)
 {
+	tl_shadows_old(d, p, (size_t)n * sizeof(float));
 	if (dtype == TL_BF16)
 		TL_LAUNCH_ON(d, add_kernel<tl_bf16>, tl_blocks_for(n), dim3(TL_THREADS), 0, n, (tl_bf16 *)p, (const tl_bf16 *)x);
 	else
@@ -167,6 +171,7 @@ fill(tl_device *d, tl_dtype dtype, void *p, int64_t n, double value)
 {
 	if (value == 0)
 		return zero(d, p, (size_t)n * (dtype == TL_BF16 ? 2 : 4));
+	tl_shadows_old(d, p, (size_t)n * sizeof(float));
 	if (dtype == TL_BF16)
 		TL_LAUNCH_ON(d, fill_kernel<tl_bf16>, tl_blocks_for(n), dim3(TL_THREADS), 0, n, (tl_bf16 *)p, (float)value);
 	else
@@ -177,6 +182,7 @@ fill(tl_device *d, tl_dtype dtype, void *p, int64_t n, double value)
 static int
 blend(tl_device *d, float *to, const float *from, int64_t n, double momentum)
 {
+	tl_shadows_old(d, to, (size_t)n * sizeof *to);
 	TL_LAUNCH_ON(d, blend_kernel, tl_blocks_for(n), dim3(TL_THREADS), 0, n, to, from, (float)momentum, (float)(1 - momentum));
 	return told(d, "the device refused a launch", cudaGetLastError());
 }
@@ -188,6 +194,7 @@ close_device(tl_device *d)
 {
 	if (d->inside)
 		tl_products_close(d);
+	tl_shadows_close(d);
 	if (d->stream) {
 		cudaStreamSynchronize(stream(d));
 		cudaStreamDestroy(stream(d));
@@ -257,6 +264,7 @@ tl_cuda_open(int index, uint32_t size, tl_device **out, char *error, size_t room
 	d->fill = fill;
 	d->blend = blend;
 	tl_optimizer_functions(d);
+	tl_shadows_open(d);
 	d->close = close_device;
 	if (start(d)) {
 		snprintf(error, room, "%s", d->error);

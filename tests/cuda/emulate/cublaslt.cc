@@ -86,9 +86,17 @@ cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t d, cublasL
 	*got = 0;
 	if (wanted < 1 || !fits(d, a, b, c, out))
 		return CUBLAS_STATUS_INVALID_VALUE;
+	if (getenv("TAGLOOM_EMULATE_REFUSE") && d->epilogue & atoi(getenv("TAGLOOM_EMULATE_REFUSE"))) /* epilogues that this library shall not have */
+		return CUBLAS_STATUS_NOT_SUPPORTED;
 	memset(results, 0, sizeof *results);
 	*got = 1;
 	return CUBLAS_STATUS_SUCCESS;
+}
+
+static int64_t
+size_of(cudaDataType_t type)
+{
+	return type == CUDA_R_32F ? 4 : 2;
 }
 
 static float
@@ -119,6 +127,9 @@ cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const void *alpha, cons
 	if ((d->epilogue & CUBLASLT_EPILOGUE_BIAS) && !d->bias)
 		return CUBLAS_STATUS_INVALID_VALUE;
 	tl_emulated.products++;
+	tl_emulated.product_read += (lb->stride ? lout->batch : 1) * k * n * size_of(lb->type) + (la->stride ? lout->batch : 1) * m * k * size_of(la->type) +
+	                              (be != 0 ? lout->batch * m * n * size_of(lout->type) : 0);
+	tl_emulated.product_written += lout->batch * m * n * size_of(lout->type);
 	double *row = (double *)malloc((size_t)(k + 1) * sizeof *row);
 	double *side = (double *)malloc((size_t)(k * n + 1) * sizeof *side);
 	tl_emulate_enter();

@@ -130,8 +130,9 @@ TL_EMULATE cudaError_t cudaGetLastError(void);
 TL_EMULATE const char *cudaGetErrorString(cudaError_t e);
 template <class F> static inline cudaError_t cudaFuncSetAttribute(F, cudaFuncAttribute, int) { return cudaSuccess; }
 
-/* What was asked of the device so far, for tests: found by dlsym. */
-typedef struct tl_emulated_counts { int64_t launches, products, fills, copies, bytes_up, bytes_down, bytes_within, allocations, waits; } tl_emulated_counts;
+/* What was asked of the device so far, for tests: found by dlsym. read, written: bytes of tensors that kernels moved; product_*: operands and results of the
+ * library's products, each once. */
+typedef struct tl_emulated_counts { int64_t launches, products, fills, copies, bytes_up, bytes_down, bytes_within, allocations, waits, read, written, product_read, product_written; } tl_emulated_counts;
 extern "C" __attribute__((visibility("default"))) tl_emulated_counts tl_emulated;
 
 /* --- launches --- */
