@@ -38,6 +38,8 @@ typedef struct tl_verb {
 	bool hidden;                 /* the child process of `run` */
 } tl_verb;
 
+/* In a signal handler, where no transaction is under way, so that there is nothing to lose: says the sentence and ends the process. */
+void tl_end_now(int status, const char *sentence);
 const char *tl_db_path(const tl_args *a); /* --db, else $TAGLOOM_DB, else results/tagloom.db */
 
 #endif

@@ -5,6 +5,9 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "plugin/host.h"
 
 #define TL_VERB(name) extern const tl_verb tl_verb_##name;
 #include "verbs.def"
@@ -260,7 +263,7 @@ manual(void)
 	printf(".SH EXIT STATUS\n0 done; 1 some run failed; 2 usage, script or wiring error (nothing was started); 3 environment (file, database, device); 130 interrupted (resumable).\n"
 	       ".SH ENVIRONMENT\n.TP\nTAGLOOM_DB\nthe database used without \\-\\-db\n.TP\nTAGLOOM_PLUGIN_PATH\nfolders with plugins, separated by colons, looked through first\n"
 	       ".TP\nTAGLOOM_CACHE\nfolder of the cache of parsed datasets, token ids and outputs of frozen encoders\n.TP\nTAGLOOM_CACHE_BYTES\nits size (4 GiB); what was unused for longest goes first\n.TP\nTAGLOOM_ISA\nplain, avx2 or avx512: the fastest kernels that may be used\n"
-	       ".TP\nTAGLOOM_PROCESSES\nprocesses and threads that a run may have beside its own (512); one that starts more is ended\n.TP\nNO_COLOR\nno colours on a terminal\n");
+	       ".TP\nTAGLOOM_PROCESSES\nprocesses and threads that a run may have beside its own (512); one that starts more is ended\n.TP\nTAGLOOM_PATIENCE\nseconds that one call of a plugin may last before anything is trained (60)\n.TP\nNO_COLOR\nno colours on a terminal\n");
 }
 
 static const tl_option *
@@ -331,6 +334,20 @@ read_args(const tl_verb *v, int n, char **word, tl_args *a, tl_error *e)
 	return 0;
 }
 
+void
+tl_end_now(int status, const char *sentence)
+{
+	if (write(2, "tagloom: ", 9) < 0 || write(2, sentence, strlen(sentence)) < 0)
+		_exit(TL_ENVIRONMENT);
+	_exit(status);
+}
+
+static void
+loading_failed(const char *sentence)
+{
+	tl_end_now(TL_ENVIRONMENT, sentence);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -370,6 +387,7 @@ main(int argc, char **argv)
 		return TL_USAGE;
 	}
 	a.verb = v->name;
+	tl_loading_failed = loading_failed;
 	status = read_args(v, argc - 2, argv + 2, &a, &e);
 	if (status == 1) {
 		help_verb(v, stdout);

@@ -1,12 +1,9 @@
 /* plan.c - from a script to planned runs: options, arms with their datasets, identities. */
 #include "sweep.h"
 
-#include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 const tl_option tl_run_option_rows[] = {
@@ -178,13 +175,10 @@ add_arm(tl_plan_set *p, const json_t *x, const json_t *a, const tl_sweep_options
 	look_at_modules(p, arm);
 }
 
-/* In a signal handler. No transaction is under way, so there is nothing to lose. */
 static void
 script_is_stuck(const char *sentence)
 {
-	if (write(2, "tagloom: ", 9) < 0 || write(2, sentence, strlen(sentence)) < 0)
-		_exit(TL_ENVIRONMENT);
-	_exit(TL_USAGE);
+	tl_end_now(TL_USAGE, sentence);
 }
 
 int
@@ -395,84 +389,4 @@ tl_plan_free(tl_plan_set *p)
 	free(p->script_path);
 	free(p->script_dir);
 	*p = (tl_plan_set){ 0 };
-}
-
-/* --- plugins' code in a process of its own -------------------------------------------------------------------------------------------- */
-static void
-write_all(int fd, const char *s, size_t n)
-{
-	while (n) {
-		ssize_t put = write(fd, s, n);
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return;
-		s += put;
-		n -= (size_t)put;
-	}
-}
-
-static void
-isolated_child(int fd, int (*fn)(void *, tl_text *, tl_error *), void *arg)
-{
-	tl_text text = { 0 };
-	tl_error e = { 0 };
-	int status;
-	char head[32];
-
-	status = fn(arg, &text, &e);
-	snprintf(head, sizeof head, "%d %d\n", status, e.status);
-	write_all(fd, head, strlen(head));
-	if (status)
-		write_all(fd, e.text, strlen(e.text));
-	else if (text.n)
-		write_all(fd, text.s, text.n);
-	_exit(0);
-}
-
-int
-tl_isolated(int (*fn)(void *arg, tl_text *out, tl_error *e), void *arg, tl_text *out, tl_error *e)
-{
-	int fd[2], status = 0, result = 0, code = 0;
-	char buffer[4096], *end;
-	tl_text all = { 0 };
-	ssize_t got;
-	pid_t pid;
-
-	fflush(stdout);
-	fflush(stderr);
-	if (pipe(fd))
-		return tl_error_set(e, TL_ENVIRONMENT, "no pipe: %s", strerror(errno));
-	pid = fork();
-	if (pid < 0) {
-		close(fd[0]);
-		close(fd[1]);
-		return tl_error_set(e, TL_ENVIRONMENT, "no process: %s", strerror(errno));
-	}
-	if (!pid) {
-		close(fd[0]);
-		isolated_child(fd[1], fn, arg);
-	}
-	close(fd[1]);
-	while ((got = read(fd[0], buffer, sizeof buffer)) > 0 || (got < 0 && errno == EINTR))
-		if (got > 0)
-			tl_text_bytes(&all, buffer, (size_t)got);
-	close(fd[0]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (!all.n || sscanf(all.s, "%d %d\n", &result, &code) != 2) {
-		if (WIFSIGNALED(status))
-			tl_error_set(e, TL_FAILED, "a plugin crashed (%s)", strsignal(WTERMSIG(status)));
-		else
-			tl_error_set(e, TL_FAILED, "a plugin ended the process with exit status %d", WEXITSTATUS(status));
-		tl_text_free(&all);
-		return 1;
-	}
-	end = strchr(all.s, '\n') + 1;
-	if (result)
-		tl_error_set(e, code ? code : TL_FAILED, "%s", end);
-	else
-		tl_text_bytes(out, end, all.n - (size_t)(end - all.s));
-	tl_text_free(&all);
-	return result ? -1 : 0;
 }

@@ -86,7 +86,8 @@ void tl_plan_free(tl_plan_set *p);
 void tl_identity_changes(const json_t *before, const json_t *now, tl_text *out);
 json_t *tl_command_words(void);
 
-/* Calls fn in a forked process, so that a plugin that crashes in it harms nobody. out: what fn wrote. 0; -1 fn's own error; 1 the process died (e says how). */
+/* Calls fn in a forked process, so that a plugin that crashes or hangs in it harms nobody (isolated.c). out: what fn wrote. 0; -1 fn's own error;
+ * 1 the process died, or was ended for a plugin's call that did not return (e says which and how). */
 int tl_isolated(int (*fn)(void *arg, tl_text *out, tl_error *e), void *arg, tl_text *out, tl_error *e);
 /* Builds the arm's model without weights. text: its wiring as JSON ("modules", ...). */
 int tl_plan_wiring(tl_plan_set *p, tl_plan_arm *arm, tl_text *out, tl_error *e);

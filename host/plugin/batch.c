@@ -88,6 +88,8 @@ tl_symbol(tl_ctx *ctx, const char *name)
 
 	if (!strcmp(name, "L"))
 		return m->n_labels;
+	if (!strcmp(name, "positions"))
+		return m->encoder && !m->injection && m->encoder->plugin->module->longest ? m->encoder->plugin->module->longest(ctx, m->encoder->self) : -1;
 	v = !strcmp(name, "d") ? m->d : !strcmp(name, "K") ? m->K : !strcmp(name, "V") ? m->V : tl_json_number(m->dims, name, -1);
 	return (int64_t)v;
 }

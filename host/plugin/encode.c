@@ -129,7 +129,7 @@ tl_run_encoder(tl_model *m, tl_model_instance *i)
 
 	if (!in || !in->ids)
 		return tl_fail(m->ctx, "%s: there are no token ids to encode", i->who);
-	tl_guard_enter(&g, i);
+	tl_guard_enter(&g, i, "encode");
 	tl_ctx_instance(m->ctx, i->name);
 	out.offsets = in->offsets;
 	out.host_offsets = in->host_offsets;
@@ -277,7 +277,7 @@ tl_encode(tl_ctx *ctx, const tl_encode_call *call, tl_encoded *out)
 	out->n = in->n;
 	if (call->copy)
 		tl_point_weights(m->encoder, call->copy->weights, memcpy(call->copy->self, m->encoder->self, m->encoder->plugin->self_size), tl_ctx_arena(ctx), true);
-	tl_guard_enter(&g, m->encoder);
+	tl_guard_enter(&g, m->encoder, "encode");
 	status = m->encoder->plugin->module->encode(ctx, call->copy ? call->copy->self : m->encoder->self, in, call->want, out);
 	status = tl_guard_leave(&g, m->encoder, status);
 	if (!status && call->want & TL_WANT_CLS && !out->cls && out->hidden) { /* an encoder without that output */

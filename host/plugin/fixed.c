@@ -242,7 +242,7 @@ tl_model_encode_fixed(tl_model *m, const tl_documents *batch, void *const out[TL
 	tl_guarded g;
 
 	m->fault = NULL;
-	tl_guard_enter(&g, m->encoder);
+	tl_guard_enter(&g, m->encoder, "encode");
 	return tl_guard_leave(&g, m->encoder, tl_ctx_device(m->ctx) ? encode_there(m, batch, out) : encode_each(m, batch->n, batch->offsets, batch->ids, out));
 }
 

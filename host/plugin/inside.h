@@ -24,6 +24,13 @@ typedef struct tl_shape_text {
 int tl_shape_split(const char *text, tl_shape_text *out, tl_error *e);
 bool tl_is_name(const char *s, size_t n);                 /* one bare name: what unification can bind */
 
+/* --- who runs (running.c) ----------------------------------------------------------------------------------------------------- */
+typedef struct tl_running { const char *plugin, *callback; } tl_running; /* NULL: none */
+tl_running tl_plugin_runs(tl_running now);                /* what ran before */
+/* Around the loading of a file: where no other process watches this one, a constructor that hangs, crashes or exits ends it with a sentence. */
+void tl_loading_begins(const tl_candidate *c);
+void tl_loading_ends(void);
+
 /* --- parameters (params.c) ---------------------------------------------------------------------------------------------------- */
 const tl_param *tl_param_find(const tl_plugin *p, const char *name, size_t n);
 /* The value of a numeric parameter (a flag is 0 or 1, a list its length); 1 found. */

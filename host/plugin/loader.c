@@ -227,8 +227,10 @@ tl_plugin_load(tl_candidate *c)
 		return;
 	if (look_at_file(c->path, &e) < 0)
 		goto out;
+	tl_loading_begins(c);
 	tl_float_save(&state);
 	c->handle = dlopen(c->path, RTLD_NOW | RTLD_LOCAL);
+	tl_loading_ends();
 	if (tl_float_restore(&state, changed, sizeof changed))
 		tl_warning("%s: loading it changed the floating-point state (%s); it was put back. A library linked with -ffast-math does this", c->path, changed);
 	if (!c->handle) {

@@ -6,21 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *volatile tl_plugin_running; /* "label/corank" while one of its functions runs: what a signal handler may read */
-char *tl_plugin_page;
-
-static void
-set_running(const char *name)
-{
-	tl_plugin_running = name;
-	if (tl_plugin_page) {
-		size_t n = name ? strnlen(name, 63) : 0;
-		memcpy(tl_plugin_page, name ? name : "", n);
-		tl_plugin_page[n] = 0;
-		tl_plugin_page[TL_PAGE_CALLS]++;
-	}
-}
-
 void
 tl_model_warn(tl_model *m, const char *format, ...)
 {
@@ -49,13 +34,12 @@ warn_from_ctx(void *user, const char *text)
 
 /* --- guarded calls ------------------------------------------------------------------------------------------------------------------------ */
 void
-tl_guard_enter(tl_guarded *g, tl_model_instance *i)
+tl_guard_enter(tl_guarded *g, tl_model_instance *i, const char *callback)
 {
 	g->model = i->model;
 	g->before = i->model->running;
-	g->before_name = tl_plugin_running;
 	i->model->running = i;
-	set_running(i->plugin_name);
+	g->running = tl_plugin_runs((tl_running){ i->plugin_name, callback });
 	tl_float_save(&g->state);
 }
 
@@ -91,7 +75,7 @@ tl_guard_leave(tl_guarded *g, tl_model_instance *i, int status)
 	if (status > 0)
 		tl_error_set(e, TL_FAILED, "the plugin returned %d; wanted 0, or the -1 of tl_fail", status);
 	m->running = g->before;
-	set_running(g->before_name);
+	tl_plugin_runs(g->running);
 	if (!e->status)
 		return 0;
 	if (!m->fault) {
@@ -223,7 +207,7 @@ call_check(tl_model_instance *i, tl_error *e)
 
 	if (!i->plugin->module->check)
 		return 0;
-	tl_guard_enter(&g, i);
+	tl_guard_enter(&g, i, "check");
 	tl_ctx_instance(i->model->ctx, i->name);
 	status = i->plugin->module->check(i->model->ctx, i->self);
 	if (tl_guard_leave(&g, i, status) < 0)
@@ -291,7 +275,7 @@ configure_encoder(tl_model *m, tl_model_instance *i, const json_t *module, tl_er
 		if (!status && !i->plugin->module->configure)
 			status = tl_error_set(e, TL_USAGE, "%s: weights are given, but the encoder %s reads no checkpoints", i->who, i->plugin->name);
 		if (!status) {
-			tl_guard_enter(&g, i);
+			tl_guard_enter(&g, i, "configure");
 			status = i->plugin->module->configure(m->ctx, i->self, config);
 			if (tl_guard_leave(&g, i, status) < 0)
 				status = tl_error_set(e, TL_ENVIRONMENT, "%s: %s", path, tl_ctx_error(m->ctx)->text);

@@ -160,8 +160,8 @@ tl_symbols tl_instance_symbols(tl_model_instance *i);
 int tl_row_holds(tl_model_instance *i, const char *when, bool *holds, tl_error *e);
 tl_model_instance *tl_model_instance_named(tl_model *m, const char *name);
 /* Around every call of a plugin's function: floating-point state, guard bytes, who is running. */
-typedef struct tl_guarded { tl_model *model; tl_model_instance *before; tl_float_state state; const char *before_name; } tl_guarded;
-void tl_guard_enter(tl_guarded *g, tl_model_instance *i);
+typedef struct tl_guarded { tl_model *model; tl_model_instance *before; tl_float_state state; tl_running running; } tl_guarded;
+void tl_guard_enter(tl_guarded *g, tl_model_instance *i, const char *callback);
 int tl_guard_leave(tl_guarded *g, tl_model_instance *i, int status);
 void tl_model_warn(tl_model *m, const char *format, ...) TL_PRINTF(2, 3);
 

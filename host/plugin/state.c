@@ -119,7 +119,7 @@ save_fitted(tl_model *m, tl_model_instance *i, tl_text *t)
 	int status = 0;
 
 	if (i->fitted) {
-		tl_guard_enter(&g, i);
+		tl_guard_enter(&g, i, "save");
 		status = tl_guard_leave(&g, i, i->plugin->module->save(m->ctx, i->self, &bytes, &n));
 	}
 	put_number(t, i->fitted);
@@ -266,7 +266,7 @@ load_fitted(tl_model *m, tl_model_instance *i, struct reader *r)
 		return tl_fail(m->ctx, "the saved state is cut off");
 	if (!fitted)
 		return 0;
-	tl_guard_enter(&g, i);
+	tl_guard_enter(&g, i, "load");
 	if (i->fitted)
 		i->plugin->module->drop(i->self);
 	i->fitted = false;

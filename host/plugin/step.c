@@ -191,7 +191,7 @@ run_instance(tl_model *m, tl_model_instance *i)
 		return tl_run_encoder(m, i);
 	if (!i->plugin->module->forward)
 		return tl_fail(m->ctx, "%s trains by itself: it has no forward", i->who);
-	tl_guard_enter(&g, i);
+	tl_guard_enter(&g, i, "forward");
 	tl_ctx_instance(m->ctx, i->name);
 	status = hand_in(m, i);
 	if (!status) {
@@ -375,7 +375,7 @@ call_all(tl_model *m, bool after_step)
 		int status;
 		if (!fn)
 			continue;
-		tl_guard_enter(&g, i);
+		tl_guard_enter(&g, i, after_step ? "after_step" : "before_eval");
 		tl_ctx_instance(m->ctx, i->name);
 		tl_purpose(m->ctx, after_step ? "after_step" : "before_eval");
 		tl_no_grad_push(m->ctx);
@@ -430,7 +430,7 @@ tl_model_fit(tl_model *m, const tl_fit *fit)
 	if (!tl_model_fits_itself(m))
 		return tl_fail(m->ctx, "the model has no module that trains by itself");
 	tl_ctx_begin(m->ctx, m->seed, 0, true, false);
-	tl_guard_enter(&g, i);
+	tl_guard_enter(&g, i, "fit");
 	tl_ctx_instance(m->ctx, i->name);
 	if (i->fitted)
 		i->plugin->module->drop(i->self);
@@ -447,7 +447,7 @@ tl_model_score(tl_model *m, const tl_features *f, float *scores)
 	if (!tl_model_fits_itself(m) || !i->fitted)
 		return tl_fail(m->ctx, "%s: there is no fitted model to score with; fit or load one first", i->who);
 	tl_ctx_begin(m->ctx, m->seed, 0, false, false);
-	tl_guard_enter(&g, i);
+	tl_guard_enter(&g, i, "score");
 	tl_ctx_instance(m->ctx, i->name);
 	return tl_guard_leave(&g, i, i->plugin->module->score(m->ctx, i->self, f, scores));
 }

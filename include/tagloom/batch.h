@@ -68,7 +68,8 @@ TL_API const char *tl_draws(tl_ctx *ctx);
 /* The same as lists of integers: the draws themselves (key NULL) or what an object holds under `key`. 1 given, 0 none, -1 after an error. */
 TL_API int tl_draw_lists(tl_ctx *ctx, const char *key, tl_lists *out);
 
-/* Value of a symbol of the model as far as it is known ("L", "d", "K", "V"), -1 where it is not: for checks at build time. */
+/* Value of a symbol of the model as far as it is known ("L", "d", "K", "V", and "positions": the most tokens of a sequence that its encoder takes), -1 where it is
+ * not: for checks at build time. */
 TL_API int64_t tl_symbol(tl_ctx *ctx, const char *name);
 /* The encoder's table of word embeddings [V, d]; NULL after an error where the encoder has none. */
 TL_API tl_tensor *tl_word_embeddings(tl_ctx *ctx);

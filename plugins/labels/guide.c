@@ -90,6 +90,7 @@ static int
 check(tl_ctx *ctx, void *p)
 {
 	struct guide *self = p;
+	int64_t most = tl_symbol(ctx, "positions");
 
 	if (self->variant == RELEASED && (self->layers_text_given || self->layers_label_given || self->feature_dim_given || self->rank_given || self->reinforcement_given))
 		return tl_fail(ctx, "layers_text, layers_label, feature_dim, rank_activation and reinforcement belong to variant = \"paper\"; leave them out with \"released\"");
@@ -97,6 +98,8 @@ check(tl_ctx *ctx, void *p)
 		self->layers_text = self->layers_label = 10;
 	if (self->variant == RELEASED && self->label_source == MULTIHOT)
 		return tl_fail(ctx, "label_source = \"multihot\" belongs to variant = \"paper\"");
+	if ((self->feature || self->link) && self->label_source == TEXT && most >= 0 && self->label_length > most)
+		return tl_fail(ctx, "label_length = %ld, but the encoder has positions for %ld tokens; set label_length to that or less", (long)self->label_length, (long)most);
 	return 0;
 }
 

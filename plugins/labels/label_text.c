@@ -33,6 +33,17 @@ static const tl_param params[] = {
 static const tl_state states[] = { { .name = "cache", .kind = TL_STATE_REAL, .at = offsetof(struct label_text, cache), .shape = "L d" }, { 0 } };
 static const tl_slot writes[] = { { .name = "label_hidden", .at = offsetof(struct label_text, label_hidden), .shape = "L d", .doc = "encoded label texts" }, { 0 } };
 
+static int
+check(tl_ctx *ctx, void *p)
+{
+	const struct label_text *self = p;
+	int64_t most = tl_symbol(ctx, "positions");
+
+	if (most >= 0 && self->max_length > most)
+		return tl_fail(ctx, "max_length = %ld, but the encoder has positions for %ld tokens; set max_length to that or less", (long)self->max_length, (long)most);
+	return 0;
+}
+
 static const char *
 text_of(tl_ctx *ctx, const struct label_text *self, int64_t label)
 {
@@ -196,7 +207,7 @@ before_eval(tl_ctx *ctx, void *p)
 	return fill_cache(ctx, p);
 }
 
-static const tl_module module = { .size = sizeof(tl_module), .forward = forward, .before_eval = before_eval };
+static const tl_module module = { .size = sizeof(tl_module), .check = check, .forward = forward, .before_eval = before_eval };
 
 const tl_plugin tagloom_plugin = {
 	TL_LABEL(struct label_text),

@@ -8,7 +8,7 @@
 #include "tap.h"
 
 enum { L = 5, B = 3 };
-#define ENCODER "{\"kind\":\"encoder\",\"plugin\":\"transformer\",\"name\":\"transformer\",\"params\":{\"dim\":8,\"layers\":2,\"heads\":2,\"ffn\":12,\"vocab\":220,\"max_positions\":64}}"
+#define ENCODER "{\"kind\":\"encoder\",\"plugin\":\"transformer\",\"name\":\"transformer\",\"params\":{\"dim\":8,\"layers\":2,\"heads\":2,\"ffn\":12,\"vocab\":220,\"max_positions\":512}}"
 #define LABEL(plugin, name, params) "{\"kind\":\"label\",\"plugin\":\"" plugin "\",\"name\":\"" name "\",\"params\":{" params "}}"
 
 static const struct { const char *what, *modules; } models[] = {

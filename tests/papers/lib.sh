@@ -2,7 +2,7 @@
 . "$SRC/tests/tap.sh"
 TAGLOOM_CACHE=$TMP/cache
 export TAGLOOM_CACHE
-TINY="-D encoder=scratch -D transformer.dim=24 -D transformer.layers=2 -D transformer.heads=2 -D transformer.ffn=48 -D transformer.vocab=400 -D transformer.max_positions=320 -D data.max_length=300"
+TINY="-D encoder=scratch -D transformer.dim=24 -D transformer.layers=2 -D transformer.heads=2 -D transformer.ffn=48 -D transformer.vocab=400 -D transformer.max_positions=512 -D data.max_length=300"
 
 # make_data FOLDER LABELS TRAIN VALID TEST: documents of 20 to 50 words, each with 1 to 4 labels; words tell of labels. Frequencies fall off as a power does.
 make_data() {

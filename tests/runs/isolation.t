@@ -2,6 +2,7 @@
 . "$SRC/tests/runs/lib.sh"
 ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}handle_segv=0:handle_abort=0 # under a sanitizer the signals must stay what they are
 export ASAN_OPTIONS
+arms good good
 arms bad good crash exit quit abort fail noise hang good-2
 tagloom run bad.lua --db a.db -D timeout=1 >out 2>err
 is "$?" 1 "some run failed: status 1"
@@ -66,6 +67,25 @@ kill -9 "$pid"
 wait $parent
 is "$?" 1 "a run that is killed from outside"
 is "$(DB=f.db sql "SELECT status || ' ' || coalesce(plugin_at_fault, '-') || ' ' || error FROM run")" "killed - killed by signal 9 from outside (out of memory?)" "blames no plugin"
+
+arms stuck stuck good
+TAGLOOM_PATIENCE=1 tagloom run stuck.lua --db g.db -D timeout=1 >out 2>err
+is "$?" 1 "a plugin whose check hangs"
+is "$(DB=g.db sql "SELECT group_concat(status || ' ' || coalesce(plugin_at_fault, '-'), ', ') FROM (SELECT * FROM run ORDER BY id)")" "killed label/odd, done -" "loses its own run and nothing else"
+has "$(cat err)" "arm stuck: label/odd hangs: its check has not returned for 1 s" "and is named, with its callback, before anything is trained"
+TAGLOOM_PATIENCE=1 tagloom run stuck.lua --db g2.db --dry-run >out 2>err
+is "$? $(sed 's/ (TAGLOOM.*//' err)" "1 tagloom run: arm stuck: label/odd hangs: its check has not returned for 1 s" "--dry-run says so, too"
+arms leaves leaves
+tagloom run leaves.lua --db g3.db >out 2>err
+is "$?" 0 "a check that leaves a process behind holds nobody up"
+
+for what in hang:hangs crash:crashes exit:ends; do
+	for verb in 'run good.lua --db h.db' 'plugins list' 'plugins show label/odd'; do
+		ODD_LOADS=${what%:*} TAGLOOM_PATIENCE=1 tagloom $verb >out 2>err
+		is "$?" 3 "tagloom $verb: a plugin that ${what#*:} while it is loaded"
+		has "$(cat err)" "tagloom: $TMP/plugins/label/odd.so ${what#*:}" "is named"
+	done
+done
 
 refused() { # refused WHAT SENTENCE
 	tagloom run fast.lua --db d.db -D "$1" >out 2>err

@@ -6,7 +6,7 @@
 
 #include "tagloom/plugin.h"
 
-enum { GOOD, SLOW, CRASH, HANG, EXIT, QUIT, ABORT, FAIL, NOISE, ORPHAN, CROWD };
+enum { GOOD, SLOW, CRASH, HANG, EXIT, QUIT, ABORT, FAIL, NOISE, ORPHAN, CROWD, STUCK, LEAVES };
 struct odd {
 	int how;
 	double seconds;
@@ -14,6 +14,33 @@ struct odd {
 	double *bias;
 	int64_t n;
 };
+
+/* ODD_LOADS: what happens while the file is loaded. */
+__attribute__((constructor)) static void
+loaded(void)
+{
+	const char *how = getenv("ODD_LOADS");
+
+	if (how && !strcmp(how, "hang"))
+		for (;;) pause();
+	if (how && !strcmp(how, "crash"))
+		abort();
+	if (how && !strcmp(how, "exit"))
+		exit(0);
+}
+
+static int
+check(tl_ctx *ctx, void *self)
+{
+	struct odd *o = self;
+
+	(void)ctx;
+	if (o->how == LEAVES && !fork())
+		for (;;) pause();
+	while (o->how == STUCK)
+		pause();
+	return 0;
+}
 
 static int
 fit(tl_ctx *ctx, void *self, const tl_fit *data)
@@ -101,12 +128,12 @@ drop(void *self)
 }
 
 static const tl_param params[] = {
-	TL_P_CHOICE(struct odd, how, "good", "good|slow|crash|hang|exit|quit|abort|fail|noise|orphan|crowd", "what fit does"),
+	TL_P_CHOICE(struct odd, how, "good", "good|slow|crash|hang|exit|quit|abort|fail|noise|orphan|crowd|stuck|leaves", "what fit does"),
 	TL_P_REAL(struct odd, seconds, "0.3", 0, 100, "how long slow takes"),
 	TL_P_INT(struct odd, salt, "0", 0, 1000, "another number, another run"),
 	{ 0 }
 };
-static const tl_module module = { .size = sizeof module, .fit = fit, .score = score, .save = save, .load = load, .drop = drop, .needs_seed = true };
+static const tl_module module = { .size = sizeof module, .check = check, .fit = fit, .score = score, .save = save, .load = load, .drop = drop, .needs_seed = true };
 
 TL_API const tl_plugin tagloom_plugin = {
 	TL_LABEL(struct odd), .name = "odd", .version = "1", .summary = "fits well or badly", .params = params, .module = &module,

@@ -34,6 +34,22 @@ has "$out" 'wanted 0, a number of blocks, or "all"' "in a sentence"
 out=$(tagloom run lean.lua --db l.db -D length=49 2>&1)
 is "$? $(ls l.db 2>/dev/null)" "2 " "documents longer than the encoder's positions: refused before anything starts"
 has "$out" "tl.dataset: max_length lets sequences have 49 tokens, but transformer (lean.lua:3) has positions for 48" "with both numbers"
+cat >own.lua <<LUA
+local tl = require "tagloom"
+local n = tl.arg("n", 48)
+return tl.experiment { name = "own", data = tl.dataset { path = "$SRC/scripts/data/arxiv", max_length = 40, limit = 40 }, metrics = { "p@1" }, train = { epochs = 1 },
+  model = { tl.encoder.transformer { weights = "weights" }, tl.label.guide { label_length = n, label_source = tl.arg("source", "text") } },
+  arms = { { "guide", {} }, { "texts", { model = { tl.encoder.transformer { weights = "weights" }, tl.label.label_text { max_length = n }, tl.label.lgfs {}, tl.label.classifier {} } } } } }
+LUA
+for arm in guide:label_length texts:max_length; do
+	out=$(tagloom run own.lua --db o.db --only ${arm%:*} -D n=49 2>&1)
+	is "$? $(ls o.db 2>/dev/null)" "2 " "${arm#*:} above the encoder's positions: refused before anything starts"
+	has "$out" "${arm#*:} = 49, but the encoder has positions for 48 tokens" "with both numbers"
+	tagloom run own.lua --db o.db --only ${arm%:*} --dry-run >/dev/null 2>err
+	is "$? $(cat err)" "0 " "as many as there are"
+done
+tagloom run own.lua --only guide -D n=49 -D source=multihot --dry-run >/dev/null 2>err
+is "$? $(cat err)" "0 " "where no text is encoded, its length refuses nothing"
 tagloom run lean.lua --db l.db -D length=48 -D train.epochs=1 >/dev/null 2>&1
 is "$?" 0 "as long as they are, they train"
 done_testing
