@@ -129,8 +129,8 @@ estimate(void *arg, tl_text *out, tl_error *e)
 	json_decref(config);
 	if (status < 0 && !x.bytes)
 		return tl_error_set(e, why.status, "%s", why.text);
-	j = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "bytes", (json_int_t)x.bytes, "weights", (json_int_t)x.weights, "step", (json_int_t)x.step, "data", (json_int_t)x.data, "documents",
-	              (json_int_t)x.documents, "tokens", (json_int_t)x.tokens, "products", x.products);
+	j = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "bytes", (json_int_t)x.bytes, "weights", (json_int_t)x.weights, "step", (json_int_t)x.step, "data", (json_int_t)x.data, "documents",
+	              (json_int_t)x.documents, "tokens", (json_int_t)x.tokens, "products", x.products, "once", x.once);
 	if (status < 0)
 		json_object_set_new(j, "refused", json_string(why.text));
 	text = json_dumps(j, JSON_COMPACT);
@@ -170,6 +170,8 @@ say_estimates(tl_plan_set *p, const tl_plan_arm *arm, const json_t *wiring, doub
 	       tl_json_number(x, "weights", 0) / mib, (long long)tl_json_int(x, "documents", 0), (long long)tl_json_int(x, "tokens", 0), tl_json_number(x, "step", 0) / mib, tl_json_number(x, "data", 0) / mib);
 	if (operations > 0)
 		printf("; at least %.3g s of matrix products (%.3g Gop at %.0f Gop/s)", operations / speed, operations / 1e9, speed / 1e9);
+	if (tl_json_number(x, "once", 0) > 0)
+		printf("; once for all runs at least %.3g s (%.3g Gop) for what is kept", tl_json_number(x, "once", 0) / speed, tl_json_number(x, "once", 0) / 1e9);
 	putchar('\n');
 	if (json_object_get(x, "refused"))
 		printf("  it would be refused here: %s\n", tl_json_string(x, "refused", ""));

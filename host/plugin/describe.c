@@ -43,6 +43,18 @@ weights_json(tl_model *m, const tl_model_instance *i, int64_t *total, int64_t *t
 	return list;
 }
 
+/* Does a module before the encoder put vectors of its own that are trained into its input? */
+static bool
+trains_input(const tl_model *m, const tl_model_instance *encoder)
+{
+	int at = tl_find_slot(m, "input"), writer = at >= 0 ? m->slot[at].writer : -1;
+
+	for (int k = 0; writer >= 0 && writer < encoder->at && k < m->instance[writer].n_weights; k++)
+		if (tl_weights_at(m->weights, m->instance[writer].weight[k].index)->trainable)
+			return true;
+	return false;
+}
+
 /* What the encoder does not compute, line by line. */
 static json_t *
 left_out_json(tl_model *m, const tl_model_instance *i)
@@ -51,7 +63,7 @@ left_out_json(tl_model *m, const tl_model_instance *i)
 	char text[2000] = "";
 
 	if (i == m->encoder && i->plugin->module->left_out && m->want)
-		i->plugin->module->left_out(m->ctx, i->self, m->want, text, sizeof text);
+		i->plugin->module->left_out(m->ctx, i->self, m->want | (trains_input(m, i) ? TL_WANT_GRADIENT : 0), text, sizeof text);
 	if (i == m->encoder && !m->want)
 		snprintf(text, sizeof text, "no module reads its outputs: documents are not encoded\n");
 	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1)

@@ -58,7 +58,7 @@ tl_model_fixed(const tl_model *m, tl_fixed *out)
 	if (out)
 		*out = (tl_fixed){ .cache = "none" };
 	/* (A step that is counted meets the encoder's operations where nothing is kept of them.) */
-	if (m->injection || !m->want || (tl_ctx_counting(m->ctx) && i && !strcmp(cache_of(i), "none")) || !i || !is_set(i, "freeze", "all") ||
+	if (m->unfixed || m->injection || !m->want || (tl_ctx_counting(m->ctx) && i && !strcmp(cache_of(i), "none")) || !i || !is_set(i, "freeze", "all") ||
 	    (tl_ctx_device(m->ctx) && (!strcmp(cache_of(i), "none") || !strcmp(cache_of(i), "auto"))))
 		return false;
 	if (at >= 0 && m->slot[at].writer >= 0 && m->slot[at].writer < i->at) {
@@ -73,6 +73,12 @@ tl_model_fixed(const tl_model *m, tl_fixed *out)
 			out->width[k] = width_of(m, tl_fixed_names[k]) * (k == TL_FIXED_LAYERS ? (int64_t)m->K : 1);
 	out->cache = cache_of(i);
 	return true;
+}
+
+void
+tl_model_unfix(tl_model *m)
+{
+	m->unfixed = true;
 }
 
 int

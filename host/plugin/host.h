@@ -96,6 +96,7 @@ typedef struct tl_fixed {
 /* Is the encoder frozen as a whole (freeze = "all") and given the documents as they are? Then it encodes every document by itself, without dropout: the same
  * bits in every batch. */
 bool tl_model_fixed(const tl_model *m, tl_fixed *out);
+void tl_model_unfix(tl_model *m);                      /* its steps compute the encoder from now on: for counting what that costs */
 /* Hash of what decides these outputs besides tokens: plugin, parameters, weights, who reads what. */
 int tl_model_fixed_key(tl_model *m, char hex[65], tl_error *e);
 typedef struct tl_documents tl_documents;

@@ -139,6 +139,7 @@ struct tl_model {
 	/* the step */
 	tl_injection *injection;
 	tl_model_instance *running, *fault;
+	bool unfixed;                              /* tl_model_unfix was called */
 	const tl_documents *documents;
 	bool training;
 	int64_t keep;                              /* evaluation: best labels of a document that are wanted in place of all logits; 0: all */

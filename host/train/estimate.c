@@ -57,8 +57,9 @@ tl_run_largest(tl_run *run, int32_t **document, int64_t *n, int64_t *tokens)
 }
 
 /* --- one step of training, one of an evaluation ------------------------------------------------------------------------------------------ */
+/* *products: operations of a token of the largest batch. */
 static int
-count_training(tl_run *run, tl_model *m, tl_estimate *x)
+count_training(tl_run *run, tl_model *m, tl_estimate *x, double *products)
 {
 	int32_t *document;
 	tl_outcome out;
@@ -67,11 +68,34 @@ count_training(tl_run *run, tl_model *m, tl_estimate *x)
 	if (!tl_run_largest(run, &document, &x->documents, &x->tokens) && tl_model_step(m, tl_pack(&run->packer, &run->feed[TL_TRAIN], document, x->documents, true), 0, true, 1, &out) < 0)
 		status = tl_model_error(m, run->e);
 	free(document);
-	if (!status && x->tokens > 0 && run->feed[TL_TRAIN].tokens) {
-		const tl_tokens *t = run->feed[TL_TRAIN].tokens;
-		x->products = tl_ctx_operations(tl_model_ctx(m)).products / (double)x->tokens * (double)t->offsets[t->n] * (double)run->plan.epochs;
-	}
+	*products = x->tokens > 0 ? tl_ctx_operations(tl_model_ctx(m)).products / (double)x->tokens : 0;
 	return status;
+}
+
+static double
+tokens_of(const tl_run *run, int split)
+{
+	const tl_tokens *t = run->feed[split].tokens;
+
+	return t ? (double)t->offsets[t->n] : 0;
+}
+
+/* The products of a training; what a frozen encoder adds to them, once where its outputs are kept, else in every step. */
+static int
+count_products(tl_run *run, tl_model *m, tl_estimate *x, double products)
+{
+	double all = products, steps = tokens_of(run, TL_TRAIN) * (double)run->plan.epochs;
+	bool kept = tl_run_keeps(run, m);
+
+	if (tl_model_fixed(m, NULL)) {
+		tl_model_unfix(m);
+		if (count_training(run, m, x, &all) < 0)
+			return -1;
+	}
+	x->products = (kept ? products : all) * steps;
+	for (int s = 0; s < TL_SPLITS && kept; s++)
+		x->once += (all - products) * tokens_of(run, s);
+	return 0;
 }
 
 static int
@@ -141,16 +165,19 @@ tl_run_estimate(tl_run *run, tl_estimate *x)
 		.n_labels = run->d->n_labels, .statistics = &run->d->statistics, .dataset = run->d, .tokenizer = run->tokenizer, .skip_weights = true, .counting = true, .warn = says_nothing,
 	}, run->e);
 	int64_t before = tl_memory_used();
+	double products = 0;
 	int status;
 
 	*x = (tl_estimate){ 0 };
 	if (!m)
 		return -1;
-	status = count_training(run, m, x) || count_evaluation(run, m) ? -1 : 0;
+	status = count_training(run, m, x, &products) || count_evaluation(run, m) ? -1 : 0;
 	x->weights = weights_bytes(run, m);
 	x->step = (int64_t)tl_ctx_peak_bytes(tl_model_ctx(m));
 	x->data = before + LATER + data_bytes(run);
 	x->bytes = TL_MAX(x->weights + x->step + x->data, tl_memory_peak());
+	if (!status)
+		status = count_products(run, m, x, products);
 	tl_model_free(m);
 	return status;
 }

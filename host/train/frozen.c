@@ -305,9 +305,9 @@ open_split(tl_run *run, struct plan *p, int split)
 }
 
 /* --- whether, and how ------------------------------------------------------------------------------------------------------------------- */
-/* 1: they are kept, 0: not, -1 an error. */
+/* 1: they are kept, 0: not, -1: they do not fit, and it was asked for. */
 static int
-decide(tl_run *run, struct plan *p)
+weigh(const tl_run *run, struct plan *p)
 {
 	int64_t bound = tl_cache_bound();
 	bool chosen = strcmp(p->fixed.cache, "auto") != 0;
@@ -323,14 +323,31 @@ decide(tl_run *run, struct plan *p)
 		p->bytes += t ? (int64_t)file_bytes(p, t->n, tokens) : 0;
 		p->documents += t ? t->n : 0;
 	}
-	if (p->bytes <= (chosen ? bound : bound / 2))
-		return 1;
-	if (chosen)
+	return p->bytes <= (chosen ? bound : bound / 2) ? 1 : chosen ? -1 : 0;
+}
+
+bool
+tl_run_keeps(const tl_run *run, const tl_model *m)
+{
+	struct plan p = { 0 };
+
+	return tl_model_fixed(m, &p.fixed) && weigh(run, &p) > 0;
+}
+
+/* 1: they are kept, 0: not, -1 an error. */
+static int
+decide(tl_run *run, struct plan *p)
+{
+	int64_t bound = tl_cache_bound();
+	int kept = weigh(run, p);
+
+	if (kept < 0)
 		return tl_error_set(run->e, TL_USAGE, "cache = \"%s\": the frozen encoder's outputs take %.0f MiB, and the cache is bounded to %.0f MiB; set TAGLOOM_CACHE_BYTES to more, or cache = \"none\"", p->fixed.cache,
 		                    (double)p->bytes / 1048576, (double)bound / 1048576);
-	tl_run_say(run, "note", "outputs of the frozen encoder would take %.0f MiB, more than half of the cache's %.0f MiB: they are computed in every step; cache = \"bf16\" halves them, TAGLOOM_CACHE_BYTES raises the bound",
-	           (double)p->bytes / 1048576, (double)bound / 1048576);
-	return 0;
+	if (!kept && p->bytes)
+		tl_run_say(run, "note", "outputs of the frozen encoder would take %.0f MiB, more than half of the cache's %.0f MiB: they are computed in every step; cache = \"bf16\" halves them, TAGLOOM_CACHE_BYTES raises the bound",
+		           (double)p->bytes / 1048576, (double)bound / 1048576);
+	return kept;
 }
 
 int

@@ -76,6 +76,7 @@ int tl_run_epoch_end(tl_run *run);
 int tl_run_finish(tl_run *run);
 /* Outputs of a frozen encoder for every split, from the cache or computed now (frozen.c). 0, -1, or TL_INTERRUPTED. */
 int tl_run_frozen(tl_run *run);
+bool tl_run_keeps(const tl_run *run, const tl_model *m); /* would it keep them? */
 /* TF-IDF of every split, where the reader gives no features. */
 int tl_run_features(tl_run *run);
 /* fit/score modules: everything at once. */

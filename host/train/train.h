@@ -87,6 +87,7 @@ typedef struct tl_estimate {
 	int64_t data;                       /* program, texts, token ids, stored scores */
 	int64_t documents, tokens;          /* of the largest training batch */
 	double products;                    /* operations of matrix products of the whole training */
+	double once;                        /* of a frozen encoder whose outputs are kept: done once for all runs, and not in `products` */
 } tl_estimate;
 /* The estimate that tl_run_train makes before it trains, and its refusal (-1, e) of what cannot fit. Token ids are made for it where the cache has none. *x is filled where the run was refused, too. */
 int tl_run_estimated(const json_t *config, tl_registry *r, const tl_run_options *o, tl_estimate *x, tl_error *e);

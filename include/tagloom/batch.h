@@ -77,7 +77,10 @@ TL_API tl_tensor *tl_word_embeddings(tl_ctx *ctx);
 TL_API int tl_label_tokens(tl_ctx *ctx, const int32_t **offsets, const int32_t **ids);
 
 /* --- calling the encoder ------------------------------------------------------------------------------------------- */
-enum { TL_WANT_HIDDEN = 1, TL_WANT_LAYERS = 2, TL_WANT_CLS = 4, TL_WANT_POOLED = 8 };
+enum {
+	TL_WANT_HIDDEN = 1, TL_WANT_LAYERS = 2, TL_WANT_CLS = 4, TL_WANT_POOLED = 8,
+	TL_WANT_GRADIENT = 16 /* for left_out alone: the input holds vectors that are trained, so that gradients pass through the encoder even where it is frozen */
+};
 typedef struct tl_encoder_copy tl_encoder_copy; /* a copy of the encoder's weights: a state row of kind TL_STATE_ENCODER */
 
 typedef struct tl_encode_call {

@@ -394,6 +394,7 @@ left_out(tl_ctx *ctx, void *p, unsigned want, char *text, size_t size)
 {
 	const struct transformer *self = p;
 	double d = (double)self->dim, inner = (double)self->ffn, all = (double)self->layers * (4 * d * d + 2 * d * inner);
+	const char *how = want & TL_WANT_GRADIENT ? "no dropout, no gradient of their weights; what they compute is kept for the gradient of the vectors in the input" : "no dropout, no gradient, nothing kept for one";
 	int n = 0;
 
 	(void)ctx;
@@ -401,8 +402,9 @@ left_out(tl_ctx *ctx, void *p, unsigned want, char *text, size_t size)
 		n = snprintf(text, size, "nobody reads every token: the last block computes keys and values of all, the rest of first tokens only (%.0f %% of the products less)\n",
 		             100 * (2 * d * d + 2 * d * inner) / all);
 	if (self->frozen && n >= 0 && (size_t)n < size)
-		snprintf(text + n, size - (size_t)n, self->frozen >= self->layers ? "frozen: no dropout, no gradient, nothing kept for one\n"
-		         : "the embeddings and %ld of %ld blocks are frozen: no dropout, no gradient, nothing kept for one\n", (long)self->frozen, (long)self->layers);
+		n += snprintf(text + n, size - (size_t)n, self->frozen >= self->layers ? "frozen" : "the embeddings and %ld of %ld blocks are frozen", (long)self->frozen, (long)self->layers);
+	if (self->frozen && n >= 0 && (size_t)n < size)
+		snprintf(text + n, size - (size_t)n, ": %s\n", how);
 	return 0;
 }
 

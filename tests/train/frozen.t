@@ -34,6 +34,24 @@ has "$out" 'wanted 0, a number of blocks, or "all"' "in a sentence"
 out=$(tagloom run lean.lua --db l.db -D length=49 2>&1)
 is "$? $(ls l.db 2>/dev/null)" "2 " "documents longer than the encoder's positions: refused before anything starts"
 has "$out" "tl.dataset: max_length lets sequences have 49 tokens, but transformer (lean.lua:3) has positions for 48" "with both numbers"
+# What a frozen encoder costs: forward alone, in every step or once for all runs.
+cat >cost.lua <<LUA
+local tl = require "tagloom"
+local token = tl.arg("token", "")
+return tl.experiment { name = "cost", data = tl.dataset { path = "$SRC/scripts/data/arxiv", max_length = 40, limit = 40 }, metrics = { "p@1" }, train = { epochs = 1 },
+  model = { token ~= "" and tl.label.joint { label_token = token, max_length = 128 } or tl.label.label_embedding { dim = 4 },
+    tl.encoder.transformer { dim = 16, layers = 3, heads = 2, ffn = 24, vocab = 300, max_positions = 128, pooled = "mean", freeze = tl.arg("freeze", "0"), cache = tl.arg("cache", "none") }, tl.label.classifier {} } }
+LUA
+plan() { tagloom run cost.lua --dry-run "$@" 2>&1; }
+gop() { plan "$@" | sed -n 's/.* s of matrix products (\([^ ]*\) Gop.*/\1/p'; }
+every=$(gop -D freeze=all) trained=$(gop)
+ok "$(awk "BEGIN { print !($every > 0.2 * $trained && $every < 0.4 * $trained) }")" "a frozen encoder is counted forward alone ($every of $trained Gop)"
+is "$(TAGLOOM_CACHE_BYTES=1 gop -D freeze=all -D cache=auto)" "$every" "in every step where its outputs do not fit the cache"
+once=$(plan -D freeze=all -D cache=f32 | sed -n 's/.*once for all runs at least [^ ]* s (\([^ ]*\) Gop).*/\1/p')
+ok "$(awk "BEGIN { print !(${once:-0} > 10 * $every) }")" "once, with all 3040 documents, where they are kept (${once:-none} Gop)"
+ok "$(awk "BEGIN { print !($(gop -D freeze=all -D cache=f32) < 0.1 * $every) }")" "and not in the steps"
+has "$(plan -D freeze=all -D token=new)" "left out: frozen: no dropout, no gradient of their weights; what they compute is kept for the gradient of the vectors in the input" "trained label vectors get their gradient through a frozen encoder"
+has "$(plan -D freeze=all -D token=name_mean)" "left out: frozen: no dropout, no gradient, nothing kept for one" "others get none"
 cat >own.lua <<LUA
 local tl = require "tagloom"
 local n = tl.arg("n", 48)
