@@ -229,6 +229,23 @@ check_select(tl_plan_set *p, const json_t *train, tl_error *e)
 	return bad;
 }
 
+static int
+check_metrics(tl_plan_set *p, const tl_plan_arm *arm, tl_error *e)
+{
+	json_t *m;
+	size_t i;
+	int bad = 0;
+
+	json_array_foreach(json_object_get(arm->config, "metrics"), i, m) {
+		tl_metric_request q = { 0 };
+		bad = tl_metric_parse(&q, p->registry, json_string_value(m), e) || tl_metric_fits(&q, p->datasets[arm->data].d, e);
+		tl_metric_request_free(&q);
+		if (bad)
+			return tl_error_who(e, "%s: arm %s", arm->where, arm->name);
+	}
+	return 0;
+}
+
 int
 tl_plan_open_data(tl_plan_set *p, tl_plan_arm *arm, tl_error *e)
 {
@@ -256,6 +273,8 @@ tl_plan_open_data(tl_plan_set *p, tl_plan_arm *arm, tl_error *e)
 		train = json_object();
 		json_object_set_new(arm->stored, "train", train);
 	}
+	if (check_metrics(p, arm, e))
+		return -1;
 	if (arm->seedless) { /* a plugin that fits by itself ignores these keys */
 		arm->timeout = tl_json_number(train, "timeout", 600);
 		return 0;

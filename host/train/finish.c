@@ -42,7 +42,8 @@ score_split(tl_run *run, int split, tl_split_scores *out)
 	status = tl_evaluate(&run->ev, &run->feed[split], s->id, what, run->p.micro, out, run->e);
 	if (status < 0) {
 		tl_run_blame(run);
-		tl_error_who(run->e, "%s", what);
+		if (!tl_starts(run->e->text, what)) /* it may have told where by itself */
+			tl_error_who(run->e, "%s", what);
 	}
 	return status;
 }

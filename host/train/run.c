@@ -91,22 +91,28 @@ read_requests(tl_run *run)
 	return 0;
 }
 
-/* What can be told about the metrics before hours of training. */
+int
+tl_metric_fits(const tl_metric_request *q, const tl_dataset *d, tl_error *e)
+{
+	int64_t L = d->n_labels, n = TL_MAX(d->split[TL_VALID].n, d->split[TL_TEST].n);
+	bool sparse = L && n > TL_DENSE_LIMIT / L;
+
+	if (q->threshold != TL_THRESHOLD_FIXED && !(d->split[TL_VALID].present && d->split[TL_VALID].n > 0))
+		return tl_error_set(e, TL_USAGE, "metric %s: its threshold is tuned on the validation split, and the dataset has none; give tl.dataset valid = 0.1, or use the threshold 0.5", q->text);
+	if (sparse && q->metric->needs_all_scores)
+		return tl_error_set(e, TL_USAGE, "metric %s needs the scores of all labels; with %lld documents x %lld labels only the best %lld of each are kept", q->text, (long long)n, (long long)L, (long long)d->keep);
+	if (sparse && q->k > d->keep)
+		return tl_error_set(e, TL_USAGE, "metric %s needs the best %lld scores of each document; only %lld are kept (tl.dataset keep)", q->text, (long long)q->k, (long long)d->keep);
+	return 0;
+}
+
 static int
 check_requests(tl_run *run)
 {
-	int64_t L = run->d->n_labels, n = TL_MAX(run->d->split[TL_VALID].n, run->d->split[TL_TEST].n);
-	bool sparse = L && n > TL_DENSE_LIMIT / L;
-
 	for (int i = 0; i < run->n_requests; i++) {
-		const tl_metric_request *q = &run->request[i];
 		tl_metric_bind(&run->request[i], run->d->propensity_a, run->d->propensity_b);
-		if (q->threshold != TL_THRESHOLD_FIXED && !run->has_valid)
-			return tl_error_set(run->e, TL_USAGE, "metric %s: its threshold is tuned on the validation split, and the dataset has none; give tl.dataset valid = 0.1, or use the threshold 0.5", q->text);
-		if (sparse && q->metric->needs_all_scores)
-			return tl_error_set(run->e, TL_USAGE, "metric %s needs the scores of all labels; with %lld documents x %lld labels only the best %lld of each are kept", q->text, (long long)n, (long long)L, (long long)run->d->keep);
-		if (sparse && q->k > run->d->keep)
-			return tl_error_set(run->e, TL_USAGE, "metric %s needs the best %lld scores of each document; only %lld are kept (tl.dataset keep)", q->text, (long long)q->k, (long long)run->d->keep);
+		if (tl_metric_fits(&run->request[i], run->d, run->e))
+			return -1;
 	}
 	return 0;
 }

@@ -21,6 +21,8 @@ typedef struct tl_metric_request { /* NAME[@k][:threshold=micro_f1|label_f1|0.3]
 } tl_metric_request;
 enum { TL_THRESHOLD_FIXED = 0, TL_THRESHOLD_MICRO_F1, TL_THRESHOLD_LABEL_F1 };
 int tl_metric_parse(tl_metric_request *out, tl_registry *r, const char *text, tl_error *e);
+/* Can a run on this dataset be measured by it: is there a validation split where its threshold wants one, are enough scores kept? */
+int tl_metric_fits(const tl_metric_request *q, const tl_dataset *d, tl_error *e);
 /* Writes the data set's A and B into the signature of a metric with propensities: before them it says "A,B". May be called again with others. */
 void tl_metric_bind(tl_metric_request *q, double propensity_a, double propensity_b);
 void tl_metric_request_free(tl_metric_request *q);

@@ -23,6 +23,12 @@ refuse 2 "an instance's name cannot be changed" run s.lua --db a.db -D bow.name=
 refuse 2 "wanted at least one" run s.lua --db a.db -D metrics=
 refuse 2 "wanted at least one" table --db a.db --metrics ,
 refuse 2 "wanted a table" run s.lua --db a.db -D data.propensity=2
+cp -r data blind
+rm blind/valid.jsonl
+refuse 2 "its threshold is tuned on the validation split, and the dataset has none" run s.lua --db blind.db -D data.path=blind -D train.select=last -D metrics=micro_f1:threshold=micro_f1
+is "$(ls blind.db 2>/dev/null)" "" "before anything starts"
+tagloom run s.lua --db inf.db --only full -D train.optimizer=sgd -D train.lr=1e6 -D train.clip=1e6 -D train.epochs=20 -D train.batch=60 -D classifier.lr=1e-2 -D seeds=1 --quiet >out 2>err
+is "$? $(DB=inf.db sql 'SELECT error FROM run' | grep -o 'evaluation of valid after epoch' | wc -l)" "1 1" "numbers that leave the finite ones: where is told once"
 mkdir nothing
 refuse 3 "there is no split of a dataset" data stats nothing
 refuse 3 "it cannot be read to its end" predict --db a.db --run 1 --input data
