@@ -1,28 +1,10 @@
 /*
  * backward.c - gradients: the tape is walked from its end, each node adds to the gradients of its inputs. A gradient buffer is used
- * again once its tensor's node has been passed, so that the backward of a deep model needs little memory.
+ * again (spare.c) once its tensor's node has been passed, so that the backward of a deep model needs little memory.
  */
 #include <string.h>
 
 #include "internal.h"
-
-static void *
-spare_take(tl_ctx *ctx, size_t bytes, size_t *got)
-{
-	struct free_block **best = NULL;
-
-	for (struct free_block **b = &ctx->spare; *b; b = &(*b)->next)
-		if ((*b)->bytes >= bytes && (*b)->bytes <= bytes + bytes / 4 + 4096 && (!best || (*b)->bytes < (*best)->bytes))
-			best = b;
-	if (best) {
-		struct free_block *taken = *best;
-		*best = taken->next;
-		*got = taken->bytes;
-		return taken->p;
-	}
-	*got = (bytes + 63) / 64 * 64;
-	return tl_step_room(ctx, *got);
-}
 
 void *
 tl_grad_buffer(tl_ctx *ctx, tl_tensor *x, bool *fresh)
@@ -34,20 +16,16 @@ tl_grad_buffer(tl_ctx *ctx, tl_tensor *x, bool *fresh)
 	if (x->weight && ctx->device)
 		return (char *)tl_weights_gradients_there(x->weight->owner) + (size_t)x->weight->offset * tl_dtype_bytes(x->view.dtype);
 	if (!x->grad)
-		x->grad = spare_take(ctx, TL_MAX((size_t)x->view.count * tl_dtype_bytes(x->view.dtype), (size_t)1), &x->grad_bytes);
+		x->grad = tl_spare_take(ctx, TL_MAX((size_t)x->view.count * tl_dtype_bytes(x->view.dtype), (size_t)1), &x->grad_bytes);
 	return x->grad;
 }
 
 static void
 release(tl_ctx *ctx, tl_tensor *x)
 {
-	struct free_block *b;
-
 	if (x->weight || x->keep || !x->grad)
 		return;
-	b = tl_arena_alloc(ctx->arena, sizeof *b);
-	*b = (struct free_block){ ctx->spare, x->grad, x->grad_bytes };
-	ctx->spare = b;
+	tl_spare_give(ctx, x->grad, x->grad_bytes);
 	x->grad = NULL;
 	x->reached = false;
 }
@@ -83,6 +61,8 @@ node_backward(tl_ctx *ctx, tl_node *node)
 		return 0;
 	if (!kernel || !kernel->backward)
 		return tl_fail(ctx, "%s: this op cannot be differentiated; detach its inputs", node->op->name);
+	if (!(node->op->flags & TL_OP_BLIND) && tl_inputs_back(ctx, node))
+		return -1;
 	tl_op_call_fill(ctx, &c, node->op, node->in, node->n_in, node->arg, node->n_arg);
 	before_scratch = tl_step_here(ctx);
 	c.out = node->out->view;
@@ -90,6 +70,7 @@ node_backward(tl_ctx *ctx, tl_node *node)
 	memcpy(c.saved, node->saved, sizeof c.saved);
 	c.key = node->key;
 	c.training = node->training;
+	c.again = node->made;
 	c.grad_out = tl_root(node->out)->grad;
 	c.grad_in = grad;
 	c.grad_fresh = fresh;
@@ -113,6 +94,7 @@ walk(tl_ctx *ctx, tl_node *tape)
 		if (node->segment ? tl_segment_backward(ctx, node) : node_backward(ctx, node))
 			return -1;
 		release(ctx, out);
+		tl_output_done(ctx, node);
 	}
 	return 0;
 }
@@ -293,11 +275,14 @@ alone(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *arg)
 {
 	tl_tensor *result = tl_arena_zalloc(ctx->arena, sizeof *result), *out;
 	tl_step_mark mark = tl_step_here(ctx);
+	struct free_block *spare = ctx->spare;
 	tl_view v;
 
+	ctx->spare = NULL; /* what is taken would not come back */
 	tl_no_grad_push(ctx);
 	out = fn(ctx, in, n_in, arg);
 	tl_no_grad_pop(ctx);
+	ctx->spare = spare;
 	if (!out || tl_status(ctx)) {
 		if (!tl_status(ctx))
 			tl_fail(ctx, "tl_segment: the function returned no tensor and no error");
@@ -316,9 +301,16 @@ alone(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *arg)
 tl_tensor *
 tl_scoped(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *arg)
 {
+	const tl_node *before = ctx->tape;
+	tl_tensor *out;
+
 	if (tl_status(ctx))
 		return NULL;
-	return tl_recording(ctx) ? fn(ctx, in, n_in, arg) : alone(ctx, fn, in, n_in, arg);
+	if (!tl_recording(ctx))
+		return alone(ctx, fn, in, n_in, arg);
+	if ((out = fn(ctx, in, n_in, arg)))
+		tl_scope_end(ctx, before, out);
+	return out;
 }
 
 tl_tensor *
@@ -352,6 +344,8 @@ tl_segment_backward(tl_ctx *ctx, tl_node *node)
 	int status = 0;
 
 	/* Buffers that outlive the recomputation are made before the mark. */
+	if (tl_inputs_back(ctx, node))
+		return -1;
 	for (int i = 0; i < node->n_in; i++) {
 		bool fresh;
 		if (!node->in[i] || !tl_wants_gradient(node->in[i]) || node->in[i]->weight)

@@ -89,6 +89,8 @@ tl_op_operations(const tl_ctx *ctx, const tl_op *op, const tl_op_call *c, bool b
 	tl_operations n = forward_of(op, c);
 	int products = 0;
 
+	if (c->again && !backward) /* read and written once more */
+		return (tl_operations){ .functions = n.functions, .bytes = 2 * (double)c->out.count * (double)tl_dtype_bytes(ctx->compute) };
 	n.bytes = (double)c->out.count;
 	for (int i = 0; i < c->n_in; i++) {
 		bool wanted = backward && c->grad_in[i];

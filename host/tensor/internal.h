@@ -12,11 +12,15 @@ struct tl_tensor {
 	const tl_weight_info *weight; /* NULL: a tensor of the step */
 	void *grad;                /* weights: the persistent buffer; others: made when the backward reaches them */
 	size_t grad_bytes;         /* size of the block behind grad, for reuse */
+	size_t data_bytes;         /* and of that behind the numbers; 0: they may not be given up */
+	struct tl_node *maker;     /* given up until this node makes them again; NULL: not so */
 	int64_t serial;            /* position in the step; segments use it to know what lies outside */
 	const int32_t *host;       /* on a device: the host's copy of integers that came from it */
 	bool wants;                /* a gradient is wanted (weights: trainable) */
 	bool reached;              /* grad holds a value */
 	bool keep;                 /* a variable: its gradient stays until the step ends */
+	bool shared;               /* another tensor has the same numbers */
+	bool read;                 /* by a backward pass; known at the end of a scope */
 	void *half;                /* on a device, bf16: the values as products read them; NULL: not made */
 	bool narrow;               /* half is all there is: the floats are made from it when somebody asks for them */
 };
@@ -32,7 +36,8 @@ typedef struct tl_node {
 	tl_tensor *out;
 	tl_view saved[TL_OP_MAX_SAVED];
 	uint64_t key;
-	bool training;
+	bool training, again;      /* again: see tl_op_call; then made: it was */
+	bool made;
 } tl_node;
 
 struct free_block { struct free_block *next; void *p; size_t bytes; };
@@ -75,7 +80,7 @@ struct tl_ctx {
 	int n_halved;
 	tl_tensor *half_out;       /* what the op that runs writes in bf16 */
 	int32_t *flag;             /* on the device: see tl_device_flag */
-	struct free_block *spare;  /* gradient buffers that were used up, to be used again */
+	struct free_block *spare;  /* memory of gradients and numbers that nothing reads any more (spare.c) */
 };
 
 static inline tl_tensor *
@@ -122,6 +127,15 @@ void tl_halves_back(tl_ctx *ctx, size_t used);
 void tl_count_op(tl_ctx *ctx, const tl_op *op, const tl_op_call *c, bool backward);
 /* Puts a node without an op on the tape. */
 tl_node *tl_node_new(tl_ctx *ctx, tl_tensor *const *in, int n_in, tl_tensor *out);
+/* --- spare.c --- */
+/* Memory of the step that is written before it is read: a spare block, else a new one. *got: its size. NULL after an error. */
+void *tl_spare_take(tl_ctx *ctx, size_t bytes, size_t *got);
+void tl_spare_give(tl_ctx *ctx, void *p, size_t bytes);
+/* The end of a scope that began after node `before`: numbers that only it could see, and that no backward pass needs to find, are given up. */
+void tl_scope_end(tl_ctx *ctx, const tl_node *before, tl_tensor *result);
+/* Before a node is differentiated: inputs that were given up are made again. After it: its result goes, if it was. */
+int tl_inputs_back(tl_ctx *ctx, const tl_node *node);
+void tl_output_done(tl_ctx *ctx, const tl_node *node);
 /* The gradient buffer of a tensor, made if it has none; *fresh: it holds nothing yet. */
 void *tl_grad_buffer(tl_ctx *ctx, tl_tensor *x, bool *fresh);
 

@@ -121,7 +121,7 @@ tl_node_new(tl_ctx *ctx, tl_tensor *const *in, int n_in, tl_tensor *out)
 }
 
 static void
-record(tl_ctx *ctx, const tl_op *op, const tl_op_call *c, tl_tensor *const *in, tl_tensor *out)
+record(tl_ctx *ctx, const tl_op *op, const tl_op_call *c, tl_tensor *const *in, tl_tensor *out, bool again)
 {
 	tl_node *node = tl_node_new(ctx, in, c->n_in, out);
 	double *arg = tl_arena_alloc(ctx->arena, (size_t)c->n_arg * sizeof *arg + 1);
@@ -134,6 +134,7 @@ record(tl_ctx *ctx, const tl_op *op, const tl_op_call *c, tl_tensor *const *in, 
 	node->n_saved = c->n_saved;
 	memcpy(node->saved, c->saved, sizeof node->saved);
 	node->key = c->key;
+	node->again = again;
 }
 
 static tl_tensor *
@@ -145,6 +146,7 @@ view_of(tl_ctx *ctx, tl_tensor *x, const tl_view *shape, bool gradient)
 		tl_fail(ctx, "%s: %lld elements cannot be seen as %lld", ctx->running->name, (long long)x->view.count, (long long)shape->count);
 		return NULL;
 	}
+	tl_root(x)->shared = true;
 	y->view = *shape;
 	y->view.data = tl_view_here(ctx, x).data;
 	y->serial = ++ctx->serial;
@@ -160,7 +162,7 @@ tl_op_run(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in, const do
 	tl_tensor *out;
 	tl_op_call c;
 	tl_step_mark before_scratch;
-	bool wants = false;
+	bool wants = false, again;
 
 	if (tl_status(ctx) || check_inputs(ctx, op, in, n_in) || !(kernel = tl_op_kernel(ctx, op)))
 		return NULL;
@@ -181,6 +183,8 @@ tl_op_run(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in, const do
 		return NULL;
 	c.out.data = out->view.data;
 	c.backward_follows = out->wants = wants;
+	again = c.again;
+	c.again = false;
 	before_scratch = tl_step_here(ctx);
 	for (int i = 0; i < c.n_saved; i++)
 		if (!(c.saved[i].data = tl_step_room(ctx, (size_t)c.saved[i].count * tl_dtype_bytes(c.saved[i].dtype))))
@@ -196,7 +200,7 @@ tl_op_run(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in, const do
 	}
 	tl_step_back(ctx, before_scratch);
 	if (wants)
-		record(ctx, op, &c, in, out);
+		record(ctx, op, &c, in, out, again);
 	return out;
 }
 

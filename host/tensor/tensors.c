@@ -46,7 +46,7 @@ tl_tensor_new(tl_ctx *ctx, tl_dtype dtype, int rank, const int64_t *dims)
 		return NULL;
 	x = tl_arena_zalloc(ctx->arena, sizeof *x);
 	x->view = v;
-	x->view.data = dtype == TL_I32 ? tl_step_alloc(ctx, (size_t)v.count * tl_dtype_bytes(dtype)) : tl_step_room(ctx, (size_t)v.count * tl_dtype_bytes(dtype));
+	x->view.data = dtype == TL_I32 ? tl_step_alloc(ctx, (size_t)v.count * tl_dtype_bytes(dtype)) : tl_spare_take(ctx, (size_t)v.count * tl_dtype_bytes(dtype), &x->data_bytes);
 	if (!x->view.data)
 		return NULL;
 	x->serial = ++ctx->serial;
@@ -190,6 +190,7 @@ tl_detach(tl_ctx *ctx, tl_tensor *x)
 
 	if (!x || tl_status(ctx))
 		return NULL;
+	tl_root(x)->shared = true;
 	y = tl_arena_zalloc(ctx->arena, sizeof *y);
 	y->view = tl_view_here(ctx, x);
 	y->host = x->host;

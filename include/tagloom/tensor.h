@@ -61,7 +61,8 @@ TL_API void tl_no_grad_pop(tl_ctx *ctx);
  * fn receives n_in inputs and returns one output. `arg` must stay valid until the step ends. */
 typedef tl_tensor *(*tl_segment_fn)(tl_ctx *ctx, tl_tensor *const *in, int n_in, void *arg);
 TL_API tl_tensor *tl_segment(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *arg);
-/* fn's result. Where nothing is recorded (evaluation, no_grad) everything else that fn made is given up, so that depth costs no memory. */
+/* fn's result. Everything else that fn made is given up: where nothing is recorded (evaluation, no_grad) at once, so that depth costs no memory; otherwise
+ * as far as no backward pass reads it, or its op can make it again cheaply (tl_op_call.again). */
 TL_API tl_tensor *tl_scoped(tl_ctx *ctx, tl_segment_fn fn, tl_tensor *const *in, int n_in, void *arg);
 
 /* --- named random streams -----------------------------------------------------------------------------------------
@@ -111,12 +112,15 @@ typedef struct tl_op_call {
 	const void *grad_out;            /* backward: gradient of the loss by out, same dtype and shape */
 	void *const *grad_in;            /* backward: one per input; NULL where none is wanted. Add to it (+=) unless fresh. */
 	const bool *grad_fresh;          /* backward, ops with TL_OP_FRESH: true where grad_in is uninitialised and must be written (=) */
+	bool again;                      /* The shape rule sets it where forward can make out again from what it saved, cheaply and to the bit, so that out need not be kept
+	                                    (saved may change thereby); forward: that alone is wanted now; backward: that was done. */
 } tl_op_call;
 
 enum { TL_OP_NO_GRAD = 1,    /* never differentiated (top-k, sorting) */
        TL_OP_FRESH = 2,      /* the backward looks at grad_fresh; otherwise the host zero-fills before */
        TL_OP_RANDOM = 4,     /* uses key and step */
-       TL_OP_VIEW = 8 };     /* out shares in[0]'s data and gradient (reshape); forward and backward are NULL */
+       TL_OP_VIEW = 8,       /* out shares in[0]'s data and gradient (reshape); forward and backward are NULL */
+       TL_OP_BLIND = 16 };   /* the backward reads no real number of in and out (which may be NULL then), only shapes, integers and what was saved */
 
 typedef struct tl_kernel {
 	int (*forward)(tl_op_call *c);   /* 0, or -1 after tl_fail(c->ctx, ...) */

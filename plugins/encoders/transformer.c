@@ -226,11 +226,16 @@ positions(tl_ctx *ctx, const struct transformer *self, const tl_input *input)
 	return tl_ints(ctx, 1, dims, shifted);
 }
 
+struct embedding { const struct transformer *self; const tl_input *input; };
+
 static tl_tensor *
-embed(tl_ctx *ctx, const struct transformer *self, const tl_input *input)
+embed(tl_ctx *ctx, tl_tensor *const *in, int n_in, void *arg)
 {
+	const struct transformer *self = ((const struct embedding *)arg)->self;
+	const tl_input *input = ((const struct embedding *)arg)->input;
 	tl_tensor *x = tl_gather(ctx, self->word, input->ids); /* [T, d] */
 
+	(void)in, (void)n_in;
 	if (input->vectors)
 		x = tl_replace_rows(ctx, x, input->vector_at, input->vectors);
 	x = tl_add(ctx, x, tl_gather(ctx, self->position, positions(ctx, self, input)));
@@ -327,7 +332,7 @@ static tl_tensor *
 run_stack(tl_ctx *ctx, tl_tensor *const *in, int n_in, void *arg)
 {
 	const struct stack *s = arg;
-	tl_tensor *x = in[0] ? in[0] : embed(ctx, s->self, s->input);
+	tl_tensor *x = in[0] ? in[0] : tl_scoped(ctx, embed, NULL, 0, &(struct embedding){ s->self, s->input });
 
 	(void)n_in;
 	for (int64_t i = s->from; i < s->to; i++) {

@@ -97,6 +97,58 @@ segments(tl_ctx *ctx)
 	}
 }
 
+/* What a scope gives up: sums for good, gelu until the backward wants it (twice, and once more in a segment). Not what others share, nor the result. */
+static tl_tensor *
+scope(tl_ctx *ctx, tl_tensor *const *in, int n_in, void *arg)
+{
+	int32_t row[2] = { 5, 7 };
+	int64_t two = 2;
+	tl_tensor *x = tl_scale(ctx, tl_add(ctx, tl_add(ctx, in[0], tl_gather(ctx, in[0], tl_ints(ctx, 1, (int64_t[]){ tl_dim(in[0], 0) }, arg))), in[0]), 0.4, 0);
+	tl_tensor *h = tl_linear(ctx, tl_dropout(ctx, x, 0.3), in[1], NULL, TL_GELU), *s = tl_segment(ctx, layers, (tl_tensor *[]){ h, in[1] }, 2, NULL);
+	tl_tensor *shared = tl_detach(ctx, tl_linear(ctx, h, in[1], NULL, TL_GELU)), *seen = tl_reshape(ctx, tl_linear(ctx, s, in[1], NULL, TL_GELU), 2, tl_dim(in[0], 0), -1, 0, 0);
+
+	(void)n_in;
+	x = tl_add(ctx, tl_mul(ctx, h, s), tl_mul(ctx, tl_mul(ctx, h, shared), seen));
+	x = tl_linear(ctx, tl_linear(ctx, x, in[1], NULL, TL_GELU), in[1], NULL, TL_NONE);
+	x = tl_add(ctx, x, tl_gather(ctx, tl_scatter_add(ctx, tl_gather(ctx, x, tl_ints(ctx, 1, &two, row)), tl_ints(ctx, 1, &two, row), tl_dim(x, 0)), tl_ints(ctx, 1, (int64_t[]){ tl_dim(x, 0) }, arg)));
+	return tl_linear(ctx, x, in[1], NULL, TL_GELU);
+}
+
+static void
+scopes(void)
+{
+	enum { N = 200, DEEP = 6 };
+	static double x[N * 4], gx[2][N * 4], gw[2][16], loss[2];
+	static int32_t turned[N];
+	int64_t dims[2] = { N, 4 };
+	size_t peak[2];
+
+	for (int i = 0; i < N * 4; i++)
+		x[i] = 0.1 * (i % 23) - 1;
+	for (int i = 0; i < N; i++)
+		turned[i] = N - 1 - i;
+	for (int scoped = 0; scoped < 2; scoped++) {
+		tl_ctx *fresh = tl_ctx_new(TL_F64, NULL, NULL);
+		tl_tensor *in[2], *y, *first;
+		tl_ctx_begin(fresh, 1, 4, true, true);
+		tl_ctx_instance(fresh, "m");
+		first = in[0] = tl_variable(fresh, 2, dims, x);
+		in[1] = tl_variable(fresh, 2, wd, w0);
+		for (int i = 0; i < DEEP; i++)
+			in[0] = scoped ? tl_scoped(fresh, scope, in, 2, turned) : scope(fresh, in, 2, turned);
+		y = tl_sum(fresh, in[0]);
+		tl_backward(fresh, y);
+		tl_get_reals(fresh, y, &loss[scoped]);
+		tl_get_reals(fresh, tl_gradient(fresh, first), gx[scoped]);
+		tl_get_reals(fresh, tl_gradient(fresh, in[1]), gw[scoped]);
+		ok(!tl_status(fresh) && gw[scoped][0] != 0, "%s: no error %s", scoped ? "scopes" : "plain", tl_ctx_error(fresh)->text);
+		peak[scoped] = tl_ctx_peak_bytes(fresh);
+		tl_ctx_free(fresh);
+	}
+	ok(loss[0] == loss[1] && !memcmp(gx[0], gx[1], sizeof gx[0]) && !memcmp(gw[0], gw[1], sizeof gw[0]), "what a scope gives up changes no bit");
+	ok(peak[1] + (DEEP - 1) * 6 * sizeof x < peak[0], "and six tensors less of each but one are there (%zu, %zu bytes)", peak[1], peak[0]);
+}
+
 static tl_tensor *captured;
 static tl_tensor *
 captures(tl_ctx *ctx, tl_tensor *const *in, int n_in, void *arg)
@@ -327,6 +379,7 @@ main(void)
 	for (int i = 0; i < 12; i++)
 		x0[i] = 0.3 * (i % 7) - 1;
 	segments(ctx);
+	scopes();
 	tape(ctx);
 	refusals(ctx);
 	plugin_op(ctx, single);

@@ -71,4 +71,4 @@ backward(tl_op_call *c)
 	return 0;
 }
 
-TL_CPU_OP(add, TL_OP_FRESH)
+TL_CPU_OP(add, TL_OP_FRESH | TL_OP_BLIND)

@@ -61,4 +61,4 @@ backward(tl_op_call *c)
 	return 0;
 }
 
-TL_CPU_OP(dropout, TL_OP_FRESH | TL_OP_RANDOM)
+TL_CPU_OP(dropout, TL_OP_FRESH | TL_OP_RANDOM | TL_OP_BLIND)

@@ -105,4 +105,4 @@ backward(tl_op_call *c)
 	return 0;
 }
 
-TL_CPU_OP(gather, 0)
+TL_CPU_OP(gather, TL_OP_BLIND)

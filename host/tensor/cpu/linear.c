@@ -1,7 +1,7 @@
 /*
  * linear.c - act(x wT + b): x [N, in], w [out, in], b [out] -> [N, out].
- * A part of the product gets its bias and activation while it is in the cache. gelu keeps its slope; the other activations are
- * differentiated from their result.
+ * A part of the product gets its bias and activation while it is in the cache. gelu keeps the product, from which its result can be made
+ * again, and its slope in the product's place with it; the other activations are differentiated from their result.
  */
 #include "tensor/cpu/cpu.h"
 #include "tensor/gemm.h"
@@ -19,7 +19,8 @@ shape(tl_op_call *c)
 	dims[c->in[0].rank - 1] = c->in[1].dim[0];
 	if (tl_shape_out(c, TL_REAL_DTYPE, c->in[0].rank, dims))
 		return -1;
-	return c->arg[0] == TL_GELU ? tl_shape_save(c, TL_REAL_DTYPE, c->in[0].rank, dims) : 0;
+	c->again = c->arg[0] == TL_GELU;
+	return c->again ? tl_shape_save(c, TL_REAL_DTYPE, c->in[0].rank, dims) : 0;
 }
 
 #define AFTER TL_SUFFIX(tl_gemm_after)
@@ -37,13 +38,35 @@ after(void *arg, int64_t i0, int64_t j0, int64_t m, int64_t n)
 	}
 }
 
+static void
+rows(void *arg, int64_t from, int64_t to)
+{
+	const struct after *j = arg;
+
+	after(arg, from, 0, to - from, j->n);
+}
+
+/* gelu: the result from the product that was kept, and the slope in its place. */
+static void
+result_and_slope(tl_op_call *c)
+{
+	int64_t out = c->in[1].dim[0];
+	struct after j = { TL_GELU, out, c->in[2].data, c->saved[0].data, c->out.data, true };
+
+	tl_blocks(c->ctx, tl_rows(&c->in[0], 1), TL_MAX(1, 32768 / TL_MAX(out, 1)), rows, &j);
+}
+
 static int
 forward(tl_op_call *c)
 {
 	int64_t in = c->in[1].dim[1], out = c->in[1].dim[0];
-	bool slope = c->arg[0] == TL_GELU && c->backward_follows;
-	struct after j = { (int)c->arg[0], out, c->in[2].data, slope ? c->saved[0].data : c->out.data, c->out.data, slope };
+	bool keep = c->arg[0] == TL_GELU && c->backward_follows;
+	struct after j = { (int)c->arg[0], out, c->in[2].data, keep ? c->saved[0].data : c->out.data, c->out.data, false };
 
+	if (c->again) {
+		result_and_slope(c);
+		return 0;
+	}
 	AFTER(tl_ctx_pool(c->ctx), 0, 1, tl_rows(&c->in[0], 1), out, in, 1, c->in[0].data, in, c->in[1].data, in, 0, j.from, out, j.bias || j.act != TL_NONE ? after : NULL, &j);
 	return 0;
 }
@@ -73,6 +96,8 @@ backward(tl_op_call *c)
 	const REAL *g = c->grad_out; /* [n, out], before the activation */
 
 	if (act.act != TL_NONE) {
+		if (act.act == TL_GELU && !c->again)
+			result_and_slope(c);
 		/* gelu: into the slope's own buffer, which nothing reads afterwards */
 		if (!(act.to = act.act == TL_GELU ? c->saved[0].data : tl_scratch(c->ctx, (size_t)(n * out) * sizeof(REAL))))
 			return -1;

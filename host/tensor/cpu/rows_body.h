@@ -135,6 +135,11 @@ act_row(int act, int64_t n, const REAL *x, const REAL *bias, REAL *y, REAL *slop
 		}
 		return;
 	}
+	if (act == TL_GELU && bias) {
+		REAL s;
+		LOOP(gelu_(v + bias[i], &s))
+		return;
+	}
 	if (bias) {
 		LOOP(v + bias[i])
 		x = y;

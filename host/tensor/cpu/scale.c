@@ -40,4 +40,4 @@ backward(tl_op_call *c)
 	return 0;
 }
 
-TL_CPU_OP(scale, TL_OP_FRESH)
+TL_CPU_OP(scale, TL_OP_FRESH | TL_OP_BLIND)

@@ -1,7 +1,7 @@
 /*
  * linear.cu - act(x wT + b): x [N, in], w [out, in], b [out] -> [N, out].
  * The bias and relu are added by the product itself. Its gelu is the approximation by tanh, ours the exact one, so gelu, tanh and sigmoid
- * are one pass of their own; gelu keeps what it was computed from.
+ * are one pass of their own; gelu keeps what it was computed from, and can be made again from that.
  * precision = "bf16": the gradient before an activation is written in bf16, as the two products read it. Of gelu, the inner and widest part of a
  * transformer's layer, nothing is float in memory: kept is x wT in bf16, to which the bias is added when it is read, and the result is bf16 alone.
  */
@@ -43,7 +43,7 @@ forward(tl_op_call *c)
 	p.bias = c->in[2].data, p.relu = act == TL_RELU;
 	if (narrow(c))
 		return gelu_in_bf16(c, p);
-	if (tl_multiply(c, &p))
+	if (!c->again && tl_multiply(c, &p))
 		return -1;
 	return after ? tl_each(c, n * out, [=] __device__ (int64_t i) { tl_set(y, i, tl_act(act, tl_get(h, i))); }) : 0;
 }
