@@ -365,6 +365,7 @@ tl_kept_load(tl_dataset *d, const char *kept)
 		d->map = map;
 		d->map_size = (size_t)st.st_size;
 		take_all(d, map);
+		madvise(map, (size_t)st.st_size, MADV_DONTNEED); /* the check has read all of it; from here on only what is used is there */
 	} else {
 		munmap(map, (size_t)st.st_size);
 	}

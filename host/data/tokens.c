@@ -168,6 +168,7 @@ map_file(tl_tokens *out, const char *path, int64_t n)
 		munmap(map, (size_t)st.st_size);
 		return 0;
 	}
+	madvise(map, (size_t)st.st_size, MADV_DONTNEED); /* the check has read all of it; from here on only what is used is there */
 	point(out, map, (size_t)st.st_size, true);
 	return 1;
 }
