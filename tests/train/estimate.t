@@ -44,13 +44,13 @@ within "labels in the sequence" -D batch=16 -D model=laco
 within "a copy of the encoder, a queue, label attention" -D batch=16 -D model=uclaf
 
 # A limit between what the smallest batch takes and what this one takes.
-(ulimit -v 330000 && tagloom run e.lua --db b.db -D batch=48 --threads 1 >out 2>err)
+(ulimit -v 280000 && tagloom run e.lua --db b.db -D batch=48 --threads 1 >out 2>err)
 is $? 1 "a run that cannot fit fails"
 has "$(cat err)" "the run needs about" "and says what it needs"
 has "$(cat err)" "GiB are left under the limit of its address space" "what there is"
 has "$(cat err)" "it fits with" "and what would fit"
 is "$(DB=b.db sql 'SELECT count(*) FROM curve')" 0 "before the first step"
-(ulimit -v 330000 && tagloom run e.lua --db b.db -D batch=48 --threads 1 --dry-run >out 2>err)
+(ulimit -v 280000 && tagloom run e.lua --db b.db -D batch=48 --threads 1 --dry-run >out 2>err)
 is "$?" 0 "a dry run goes through"
 has "$(cat out)" "it would be refused here: the run needs about" "and says the same sentence"
 
