@@ -59,6 +59,8 @@ node_backward(tl_ctx *ctx, tl_node *node)
 	}
 	if (!any)
 		return 0;
+	if (tl_step_sent(ctx))
+		return -1;
 	if (!kernel || !kernel->backward)
 		return tl_fail(ctx, "%s: this op cannot be differentiated; detach its inputs", node->op->name);
 	if (!(node->op->flags & TL_OP_BLIND) && tl_inputs_back(ctx, node))

@@ -273,7 +273,7 @@ tl_ctx_on(tl_ctx *ctx, tl_device *d)
 	ctx->device = d;
 	ctx->space = tl_space_new(d, false);
 	for (int i = 0; i < TL_COUNT(ctx->staging); i++)
-		ctx->staging[i] = (struct staging){ tl_space_new(d, true), d->event(d), false };
+		ctx->staging[i] = (struct staging){ tl_space_new(d, true), tl_space_new(d, false), d->event(d), d->event(d), false };
 	ctx->flag = d->alloc(d, TL_DEVICE_ALIGN);
 	if (!ctx->flag || d->zero(d, ctx->flag, sizeof *ctx->flag))
 		told(ctx, -1);
@@ -292,9 +292,12 @@ tl_ctx_off(tl_ctx *ctx)
 
 	if (!d)
 		return;
+	tl_step_sent(ctx);
 	d->wait(d);
 	for (int i = 0; i < TL_COUNT(ctx->staging); i++) {
 		tl_space_free(ctx->staging[i].space);
+		tl_space_free(ctx->staging[i].there);
+		d->event_free(d, ctx->staging[i].arrived);
 		d->event_free(d, ctx->staging[i].done);
 	}
 	tl_space_free(ctx->space);
@@ -312,15 +315,17 @@ tl_step_begin(tl_ctx *ctx)
 	tl_arena_reset(ctx->arena);
 	if (!ctx->device)
 		return;
-	if (s->space) {
+	if (s->space) { /* what was sent and never read is behind this event, too */
+		tl_step_sent(ctx);
 		told(ctx, ctx->device->record(ctx->device, s->done));
-		s->sent = true;
+		s->used = true;
 	}
 	ctx->turn = (ctx->turn + 1) % TL_COUNT(ctx->staging);
 	s = &ctx->staging[ctx->turn];
-	if (s->sent)
+	if (s->used)
 		told(ctx, ctx->device->await(ctx->device, s->done));
 	told(ctx, tl_space_reset(s->space));
+	told(ctx, tl_space_reset(s->there));
 	told(ctx, tl_space_reset(ctx->space));
 }
 
@@ -384,27 +389,37 @@ tl_step_copy(tl_ctx *ctx, void *to, const void *from, size_t bytes)
 	if (ctx->counting)
 		return 0;
 	if (ctx->device)
-		return told(ctx, ctx->device->copy(ctx->device, to, from, bytes));
+		return tl_step_sent(ctx) || told(ctx, ctx->device->copy(ctx->device, to, from, bytes)) ? -1 : 0;
 	if (bytes)
 		memmove(to, from, bytes);
 	return 0;
 }
 
-int
-tl_step_put(tl_ctx *ctx, void *to, const void *host, size_t bytes)
+/*
+ * Into memory that is this step's alone: it was last used three steps ago, and the end of that step has been waited for. So the copy waits for nothing, and
+ * runs while the device works at the steps before.
+ */
+void *
+tl_step_send(tl_ctx *ctx, const void *host, size_t bytes)
 {
-	void *kept;
+	struct staging *s = &ctx->staging[ctx->turn];
+	void *kept = tl_space_alloc(s->space, bytes), *there = kept ? tl_space_alloc(s->there, bytes) : NULL;
 
-	if (!bytes)
-		return 0;
-	if (!ctx->device) {
-		memcpy(to, host, bytes);
-		return 0;
+	if (!there || (bytes && memcpy(kept, host, bytes) && ctx->device->send(ctx->device, there, kept, bytes))) {
+		told(ctx, -1);
+		return NULL;
 	}
-	if (!(kept = tl_space_alloc(ctx->staging[ctx->turn].space, bytes)))
-		return told(ctx, -1);
-	memcpy(kept, host, bytes);
-	return told(ctx, ctx->device->upload(ctx->device, to, kept, bytes));
+	ctx->sending |= bytes > 0;
+	return there;
+}
+
+int
+tl_step_sent(tl_ctx *ctx)
+{
+	if (!ctx->sending)
+		return 0;
+	ctx->sending = false;
+	return told(ctx, ctx->device->sent(ctx->device, ctx->staging[ctx->turn].arrived));
 }
 
 int
@@ -419,7 +434,7 @@ tl_step_get(tl_ctx *ctx, void *host, const void *from, size_t bytes)
 			memcpy(host, from, bytes);
 		return 0;
 	}
-	if (told(ctx, ctx->device->download(ctx->device, host, from, bytes)) || told(ctx, ctx->device->download(ctx->device, &bad, ctx->flag, sizeof bad)))
+	if (tl_step_sent(ctx) || told(ctx, ctx->device->download(ctx->device, host, from, bytes)) || told(ctx, ctx->device->download(ctx->device, &bad, ctx->flag, sizeof bad)))
 		return -1;
 	if (!bad)
 		return 0;
@@ -433,7 +448,7 @@ tl_step_add(tl_ctx *ctx, tl_dtype dtype, void *p, const void *x, int64_t n)
 	if (ctx->counting)
 		return 0;
 	if (ctx->device)
-		return told(ctx, ctx->device->add(ctx->device, dtype, p, x, n));
+		return tl_step_sent(ctx) || told(ctx, ctx->device->add(ctx->device, dtype, p, x, n)) ? -1 : 0;
 	if (dtype == TL_F64)
 		for (int64_t i = 0; i < n; i++)
 			((double *)p)[i] += ((const double *)x)[i];
@@ -482,9 +497,9 @@ tl_device_flag(tl_ctx *ctx)
 void *
 tl_upload(tl_ctx *ctx, const void *host, size_t bytes)
 {
-	void *p = tl_scratch(ctx, bytes);
+	void *p = tl_step_send(ctx, host, bytes);
 
-	return p && !tl_step_put(ctx, p, host, bytes) ? p : NULL;
+	return p && !tl_step_sent(ctx) ? p : NULL;
 }
 
 void *

@@ -1,7 +1,7 @@
 /*
  * device.h - a device other than the CPU: one table of functions, filled by a shared object of its own (tagloom-cuda.so, from
  * host/tensor/cuda), which is loaded when a device is asked for and never before. The host only enqueues: all work of a device is done in
- * the order it was given, and only `download` and `wait` wait for it. Functions return 0, or -1 (NULL) with a sentence in `error`.
+ * the order it was given, but for what is sent ahead, and only `download` and `wait` wait for it. Functions return 0, or -1 (NULL) with a sentence in `error`.
  */
 #ifndef HOST_TENSOR_DEVICE_H
 #define HOST_TENSOR_DEVICE_H
@@ -36,7 +36,7 @@ struct tl_device {
 	bool tf32;                      /* products of float in the shorter type (precision = "tf32") */
 	bool bf16;                      /* products of what is rounded to bf16, summed up in float (precision = "bf16"); set before weights are laid out */
 	bool guarded;                   /* tests: the bytes behind every tensor are looked after */
-	void *stream;                   /* cudaStream_t of all work */
+	void *stream, *ahead;           /* cudaStream_t of all work, and of what is sent ahead of it */
 	char error[600];
 
 	int (*memory)(tl_device *d, size_t *unused, size_t *total);
@@ -45,6 +45,10 @@ struct tl_device {
 	void *(*alloc_host)(tl_device *d, size_t bytes);      /* host memory that copies read and write while the host goes on */
 	void (*release_host)(tl_device *d, void *p);
 	int (*upload)(tl_device *d, void *to, const void *from, size_t bytes);       /* `from` must stay as it is until the copy is done: alloc_host'd memory */
+	/* The same on a second stream, without waiting for the work given before: into memory that no work under way uses. sent: what was sent so far is there for all work
+	 * that is given from now on; the event is used for it. */
+	int (*send)(tl_device *d, void *to, const void *from, size_t bytes);
+	int (*sent)(tl_device *d, void *event);
 	int (*download)(tl_device *d, void *to, const void *from, size_t bytes);     /* waits for all work given before */
 	int (*fetch)(tl_device *d, void *to, const void *from, size_t bytes);        /* `to` is alloc_host'd and holds the values once an event after it is reached */
 	int (*copy)(tl_device *d, void *to, const void *from, size_t bytes);         /* within the device; must not overlap */

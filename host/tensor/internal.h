@@ -43,7 +43,8 @@ typedef struct tl_node {
 struct free_block { struct free_block *next; void *p; size_t bytes; };
 struct half { struct half *before; tl_tensor *x; size_t at; }; /* a bf16 copy that was made where `at` bytes of the space were used */
 struct halved { const float *x; void *half; };
-struct staging { tl_space *space; void *done; bool sent; }; /* what a step sends to the device, and the event after it */
+/* What a step sends to the device: from here, to there; the event of what was sent, and the one after the step. */
+struct staging { tl_space *space, *there; void *arrived, *done; bool used; };
 
 typedef struct tl_stream_state { char instance[128], purpose[64]; uint64_t ordinal; } tl_stream_state;
 
@@ -74,6 +75,7 @@ struct tl_ctx {
 	tl_space *space;
 	struct staging staging[3];
 	int turn;
+	bool sending;              /* something was sent that the work does not wait for yet */
 	bool in_kernel;            /* scratch memory is the device's */
 	struct half *halves;       /* the bf16 copies there are, the last one first */
 	struct halved halved[2 + TL_OP_MAX_SAVED]; /* of the op that runs, until it returns */

@@ -24,7 +24,8 @@ void *tl_step_room(tl_ctx *ctx, size_t bytes);                               /* 
 void *tl_step_alloc(tl_ctx *ctx, size_t bytes);                              /* of tensors; NULL after recording an error */
 int tl_step_zero(tl_ctx *ctx, void *p, size_t bytes);
 int tl_step_copy(tl_ctx *ctx, void *to, const void *from, size_t bytes);     /* between tensors; may overlap on the CPU only */
-int tl_step_put(tl_ctx *ctx, void *to, const void *host, size_t bytes);      /* the host's bytes may change at once */
+void *tl_step_send(tl_ctx *ctx, const void *host, size_t bytes);             /* to a device, ahead of the work that is under way: where it will be. The host's bytes may change at once */
+int tl_step_sent(tl_ctx *ctx);                                               /* before work that reads what was sent is given */
 int tl_step_get(tl_ctx *ctx, void *host, const void *from, size_t bytes);    /* waits */
 int tl_step_add(tl_ctx *ctx, tl_dtype dtype, void *p, const void *x, int64_t n);
 int tl_step_fill(tl_ctx *ctx, tl_dtype dtype, void *p, int64_t n, double value);

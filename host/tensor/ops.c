@@ -164,7 +164,7 @@ tl_op_run(tl_ctx *ctx, const tl_op *op, tl_tensor *const *in, int n_in, const do
 	tl_step_mark before_scratch;
 	bool wants = false, again;
 
-	if (tl_status(ctx) || check_inputs(ctx, op, in, n_in) || !(kernel = tl_op_kernel(ctx, op)))
+	if (tl_status(ctx) || check_inputs(ctx, op, in, n_in) || !(kernel = tl_op_kernel(ctx, op)) || tl_step_sent(ctx))
 		return NULL;
 	tl_op_call_fill(ctx, &c, op, in, n_in, arg, n_arg);
 	if (op->flags & TL_OP_RANDOM) /* counted also where nothing is drawn, so that a rate of 0 moves no other mask */

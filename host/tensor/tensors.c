@@ -36,8 +36,9 @@ tl_view_set(tl_ctx *ctx, const char *who, tl_view *v, tl_dtype dtype, int rank, 
 	return 0;
 }
 
-tl_tensor *
-tl_tensor_new(tl_ctx *ctx, tl_dtype dtype, int rank, const int64_t *dims)
+/* Without its values. */
+static tl_tensor *
+tensor_bare(tl_ctx *ctx, tl_dtype dtype, int rank, const int64_t *dims)
 {
 	tl_tensor *x;
 	tl_view v;
@@ -46,11 +47,40 @@ tl_tensor_new(tl_ctx *ctx, tl_dtype dtype, int rank, const int64_t *dims)
 		return NULL;
 	x = tl_arena_zalloc(ctx->arena, sizeof *x);
 	x->view = v;
-	x->view.data = dtype == TL_I32 ? tl_step_alloc(ctx, (size_t)v.count * tl_dtype_bytes(dtype)) : tl_spare_take(ctx, (size_t)v.count * tl_dtype_bytes(dtype), &x->data_bytes);
-	if (!x->view.data)
-		return NULL;
 	x->serial = ++ctx->serial;
 	return x;
+}
+
+tl_tensor *
+tl_tensor_new(tl_ctx *ctx, tl_dtype dtype, int rank, const int64_t *dims)
+{
+	tl_tensor *x = tensor_bare(ctx, dtype, rank, dims);
+	size_t bytes = x ? (size_t)x->view.count * tl_dtype_bytes(dtype) : 0;
+
+	if (!x)
+		return NULL;
+	x->view.data = dtype == TL_I32 ? tl_step_alloc(ctx, bytes) : tl_spare_take(ctx, bytes, &x->data_bytes);
+	return x->view.data ? x : NULL;
+}
+
+/* A tensor whose values come from the host: on a device its memory is where they are sent. */
+static tl_tensor *
+tensor_to_fill(tl_ctx *ctx, tl_dtype dtype, int rank, const int64_t *dims)
+{
+	return tl_status(ctx) ? NULL : ctx->device ? tensor_bare(ctx, dtype, rank, dims) : tl_tensor_new(ctx, dtype, rank, dims);
+}
+
+/* host holds the tensor's dtype. NULL after an error. */
+static tl_tensor *
+filled(tl_ctx *ctx, tl_tensor *x, const void *host)
+{
+	size_t bytes = (size_t)x->view.count * tl_dtype_bytes(x->view.dtype);
+
+	if (ctx->device)
+		x->view.data = tl_step_send(ctx, host, bytes);
+	else if (bytes)
+		memcpy(x->view.data, host, bytes);
+	return x->view.data ? x : NULL;
 }
 
 int
@@ -121,46 +151,38 @@ rounded(tl_ctx *ctx, const tl_view *v, const double *host)
 tl_tensor *
 tl_ints(tl_ctx *ctx, int rank, const int64_t *dims, const int32_t *host)
 {
-	size_t bytes;
-	tl_tensor *x;
+	tl_tensor *x = tensor_to_fill(ctx, TL_I32, rank, dims);
+	size_t bytes = x ? (size_t)x->view.count * sizeof *host : 0;
 
-	if (tl_status(ctx) || !(x = tl_tensor_new(ctx, TL_I32, rank, dims)))
-		return NULL;
-	bytes = (size_t)x->view.count * sizeof *host;
-	if (ctx->device) {
+	if (x && ctx->device) {
 		int32_t *kept = tl_arena_alloc(ctx->arena, bytes + 1);
 		if (bytes)
 			memcpy(kept, host, bytes);
 		x->host = kept;
 	}
-	return tl_step_put(ctx, x->view.data, host, bytes) ? NULL : x;
+	return x ? filled(ctx, x, host) : NULL;
 }
 
 tl_tensor *
 tl_reals(tl_ctx *ctx, int rank, const int64_t *dims, const double *host)
 {
+	tl_tensor *x = tensor_to_fill(ctx, ctx->compute, rank, dims);
 	tl_arena_mark mark;
-	tl_tensor *x;
-	int status;
 
-	if (tl_status(ctx) || !(x = tl_tensor_new(ctx, ctx->compute, rank, dims)))
-		return NULL;
-	if (ctx->counting)
+	if (!x || ctx->counting)
 		return x;
 	mark = tl_arena_here(ctx->arena);
-	status = tl_step_put(ctx, x->view.data, rounded(ctx, &x->view, host), (size_t)x->view.count * tl_dtype_bytes(ctx->compute));
+	x = filled(ctx, x, rounded(ctx, &x->view, host));
 	tl_arena_back(ctx->arena, mark);
-	return status ? NULL : x;
+	return x;
 }
 
 tl_tensor *
 tl_floats(tl_ctx *ctx, int rank, const int64_t *dims, const float *host)
 {
-	tl_tensor *x;
+	tl_tensor *x = tensor_to_fill(ctx, TL_F32, rank, dims);
 
-	if (tl_status(ctx) || !(x = tl_tensor_new(ctx, TL_F32, rank, dims)))
-		return NULL;
-	return ctx->counting || !tl_step_put(ctx, x->view.data, host, (size_t)x->view.count * sizeof *host) ? x : NULL;
+	return x && !ctx->counting ? filled(ctx, x, host) : x;
 }
 
 tl_tensor *

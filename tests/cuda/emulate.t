@@ -27,6 +27,12 @@ finds large_block "the most is 1024"
 finds large_shared "bytes of shared memory"
 finds host_as_device "as a copy of kind"
 finds overlap "the two overlap"
+is "$(run streams) $(TAGLOOM_EMULATE_STREAMS=late run streams) $(TAGLOOM_EMULATE_STREAMS=ahead run streams)" "10 10 10" "two streams with their events, whichever is behind"
+is "$(run no_arrival) $(run no_end)" "10 10" "an event that is missing may go unnoticed"
+[ "$(TAGLOOM_EMULATE_STREAMS=late run no_arrival)" != 10 ]
+ok $? "no_arrival: work that does not wait for what is sent is found where the second stream is late"
+[ "$(TAGLOOM_EMULATE_STREAMS=ahead run no_end)" != 10 ]
+ok $? "no_end: sending into memory that is still read is found where the second stream is ahead"
 run beyond >/dev/null
 [ $? -gt 128 ]
 ok $? "a step beyond the end of memory ends the program"

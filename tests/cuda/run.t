@@ -43,6 +43,15 @@ is "$(DB=a.db sql 'SELECT count(*) FROM curve')" "$(DB=b.db sql 'SELECT count(*)
 ok $? "the device is part of a run's identity"
 TAGLOOM_EMULATE_ORDER=7 tagloom run one.lua --db c.db --device "$device" --quiet >out 2>err
 is "$(DB=c.db sql 'SELECT weights_sha256 FROM run')" "$(DB=a.db sql 'SELECT weights_sha256 FROM run')" "again: the same bits, in another order of threads and blocks"
+if [ -z "$TAGLOOM_TEST_DEVICE" ]; then
+	rm -f c.db
+	TAGLOOM_EMULATE_STREAMS=late tagloom run one.lua --db c.db --device "$device" --quiet >out 2>err
+	is "$(DB=c.db sql 'SELECT weights_sha256 FROM run')" "$(DB=a.db sql 'SELECT weights_sha256 FROM run')" "batches come on the second stream as late as events allow: the same bits"
+	rm -f c.db
+	TAGLOOM_EMULATE_STREAMS=lost tagloom run one.lua --db c.db --device "$device" --quiet >out 2>err
+	[ "$(DB=c.db sql 'SELECT weights_sha256 FROM run')" != "$(DB=a.db sql 'SELECT weights_sha256 FROM run')" ]
+	ok $? "without the events they would come too late, which shows"
+fi
 tagloom run one.lua --db a.db --device "$device" >out 2>err
 has "$(cat out err)" "nothing" "a run that is done is not run again"
 script two.lua 'tl.encoder.cnn { dim = 12, filters = 6, widths = { 2, 3 }, vocab = 60 }' 'accumulate = 2, optimizer = "sgd", '

@@ -74,6 +74,18 @@ upload(tl_device *d, void *to, const void *from, size_t bytes)
 }
 
 static int
+send(tl_device *d, void *to, const void *from, size_t bytes)
+{
+	return bytes ? told(d, "a copy to the device failed", cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, (cudaStream_t)d->ahead)) : 0;
+}
+
+static int
+sent(tl_device *d, void *e)
+{
+	return told(d, "an event could not be recorded", cudaEventRecord((cudaEvent_t)e, (cudaStream_t)d->ahead)) || told(d, "an event cannot be waited for", cudaStreamWaitEvent(stream(d), (cudaEvent_t)e, 0)) ? -1 : 0;
+}
+
+static int
 fetch(tl_device *d, void *to, const void *from, size_t bytes)
 {
 	return bytes ? told(d, "a copy from the device failed", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream(d))) : 0;
@@ -195,6 +207,10 @@ close_device(tl_device *d)
 	if (d->inside)
 		tl_products_close(d);
 	tl_shadows_close(d);
+	if (d->ahead) {
+		cudaStreamSynchronize((cudaStream_t)d->ahead);
+		cudaStreamDestroy((cudaStream_t)d->ahead);
+	}
 	if (d->stream) {
 		cudaStreamSynchronize(stream(d));
 		cudaStreamDestroy(stream(d));
@@ -226,6 +242,9 @@ start(tl_device *d)
 	if (told(d, "no stream could be made", cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking)))
 		return -1;
 	d->stream = s;
+	if (told(d, "no second stream could be made", cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking)))
+		return -1;
+	d->ahead = s;
 	return tl_products_open(d);
 }
 
@@ -243,7 +262,7 @@ tl_cuda_open(int index, uint32_t size, tl_device **out, char *error, size_t room
 	d->kind = KIND;
 	d->index = index;
 #ifdef TL_EMULATED
-	d->guarded = !getenv("TAGLOOM_EMULATE_BARE"); /* counts of copies and waits are then those of a real device */
+	d->guarded = !getenv("TAGLOOM_EMULATE_BARE") && !getenv("TAGLOOM_EMULATE_STREAMS"); /* counts of copies and waits are then those of a real device */
 #endif
 	d->memory = memory;
 	d->alloc = device_alloc;
@@ -251,6 +270,8 @@ tl_cuda_open(int index, uint32_t size, tl_device **out, char *error, size_t room
 	d->alloc_host = host_alloc;
 	d->release_host = host_release;
 	d->upload = upload;
+	d->send = send;
+	d->sent = sent;
 	d->download = download;
 	d->fetch = fetch;
 	d->copy = copy;

@@ -114,9 +114,53 @@ put(void *p, cudaDataType_t type, int64_t i, float v)
 		((__nv_bfloat16 *)p)[i] = __float2bfloat16(v);
 }
 
+/* When the product's turn in its stream has come. */
+static void
+multiply(tl_emulated_product d, float al, const void *a, tl_emulated_layout la, const void *b, tl_emulated_layout lb, float be, const void *c, tl_emulated_layout lc, void *out, tl_emulated_layout lout,
+	int64_t m, int64_t n, int64_t k, cudaDataType_t bias_type)
+{
+	double *row = (double *)malloc((size_t)(k + 1) * sizeof *row);
+	double *side = (double *)malloc((size_t)(k * n + 1) * sizeof *side);
+	tl_emulate_enter();
+	for (int g = 0; g < lout.batch; g++) {
+		for (int64_t j = 0; j < n; j++)
+			for (int64_t p = 0; p < k; p++)
+				side[j * k + p] = get(b, lb.type, g * lb.stride + (d.tb ? j + p * lb.ld : p + j * lb.ld));
+		for (int64_t i = 0; i < m; i++) {
+			double all = 0;
+			for (int64_t p = 0; p < k; p++)
+				all += row[p] = get(a, la.type, g * la.stride + (d.ta ? p + i * la.ld : i + p * la.ld));
+			if (d.epilogue == CUBLASLT_EPILOGUE_BGRADA)
+				put(d.bias, bias_type, i, (float)all);
+			for (int64_t j = 0; j < n; j++) {
+				double sum = 0;
+				for (int64_t p = 0; p < k; p++)
+					sum += row[p] * side[j * k + p];
+				sum *= al;
+				if (be != 0)
+					sum += be * get(c, lc.type, g * lc.stride + i + j * lc.ld);
+				if (d.epilogue & CUBLASLT_EPILOGUE_BIAS)
+					sum += get(d.bias, bias_type, i);
+				if (d.epilogue & CUBLASLT_EPILOGUE_RELU)
+					sum = sum > 0 || sum != sum ? sum : 0;
+				put(out, lout.type, g * lout.stride + i + j * lout.ld, (float)sum);
+			}
+		}
+		for (int64_t j = 0; j < n && d.epilogue == CUBLASLT_EPILOGUE_BGRADB; j++) {
+			double all = 0;
+			for (int64_t p = 0; p < k; p++)
+				all += side[j * k + p];
+			put(d.bias, bias_type, j, (float)all);
+		}
+	}
+	tl_emulate_leave();
+	free(row);
+	free(side);
+}
+
 extern "C" cublasStatus_t
 cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const void *alpha, const void *a, cublasLtMatrixLayout_t la, const void *b, cublasLtMatrixLayout_t lb, const void *beta,
-	const void *c, cublasLtMatrixLayout_t lc, void *out, cublasLtMatrixLayout_t lout, const cublasLtMatmulAlgo_t *, void *, size_t, cudaStream_t)
+	const void *c, cublasLtMatrixLayout_t lc, void *out, cublasLtMatrixLayout_t lout, const cublasLtMatmulAlgo_t *, void *, size_t, cudaStream_t stream)
 {
 	int64_t m = (int64_t)lout->rows, n = (int64_t)lout->columns, k = (int64_t)(d->ta ? la->rows : la->columns);
 	float al = *(const float *)alpha, be = *(const float *)beta;
@@ -130,42 +174,8 @@ cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const void *alpha, cons
 	tl_emulated.product_read += (lb->stride ? lout->batch : 1) * k * n * size_of(lb->type) + (la->stride ? lout->batch : 1) * m * k * size_of(la->type) +
 	                              (be != 0 ? lout->batch * m * n * size_of(lout->type) : 0);
 	tl_emulated.product_written += lout->batch * m * n * size_of(lout->type);
-	double *row = (double *)malloc((size_t)(k + 1) * sizeof *row);
-	double *side = (double *)malloc((size_t)(k * n + 1) * sizeof *side);
-	tl_emulate_enter();
-	for (int g = 0; g < lout->batch; g++) {
-		for (int64_t j = 0; j < n; j++)
-			for (int64_t p = 0; p < k; p++)
-				side[j * k + p] = get(b, lb->type, g * lb->stride + (d->tb ? j + p * lb->ld : p + j * lb->ld));
-		for (int64_t i = 0; i < m; i++) {
-			double all = 0;
-			for (int64_t p = 0; p < k; p++)
-				all += row[p] = get(a, la->type, g * la->stride + (d->ta ? p + i * la->ld : i + p * la->ld));
-			if (d->epilogue == CUBLASLT_EPILOGUE_BGRADA)
-				put(d->bias, bias_type, i, (float)all);
-			for (int64_t j = 0; j < n; j++) {
-				double sum = 0;
-				for (int64_t p = 0; p < k; p++)
-					sum += row[p] * side[j * k + p];
-				sum *= al;
-				if (be != 0)
-					sum += be * get(c, lc->type, g * lc->stride + i + j * lc->ld);
-				if (d->epilogue & CUBLASLT_EPILOGUE_BIAS)
-					sum += get(d->bias, bias_type, i);
-				if (d->epilogue & CUBLASLT_EPILOGUE_RELU)
-					sum = sum > 0 || sum != sum ? sum : 0;
-				put(out, lout->type, g * lout->stride + i + j * lout->ld, (float)sum);
-			}
-		}
-		for (int64_t j = 0; j < n && d->epilogue == CUBLASLT_EPILOGUE_BGRADB; j++) {
-			double all = 0;
-			for (int64_t p = 0; p < k; p++)
-				all += side[j * k + p];
-			put(d->bias, bias_type, j, (float)all);
-		}
-	}
-	tl_emulate_leave();
-	free(row);
-	free(side);
+	tl_emulated_product with = *d;
+	tl_emulated_layout at[4] = { *la, *lb, *lc, *lout };
+	tl_emulate_on(stream, [=] { multiply(with, al, a, at[0], b, at[1], be, c, at[2], out, at[3], m, n, k, bias_type); });
 	return CUBLAS_STATUS_SUCCESS;
 }

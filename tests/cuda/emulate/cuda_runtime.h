@@ -3,6 +3,9 @@
  * A block's threads are fibers of one thread; blocks run one after the other. What a device would not forgive ends the program with a
  * sentence: a barrier that not every thread reaches, a launch beyond the limits, memory written outside a tensor, device memory that
  * the host touches (with TAGLOOM_EMULATE_PROTECT=1). TAGLOOM_EMULATE_ORDER=0, 1, ... : in which order blocks and threads run; TAGLOOM_EMULATE_MEMORY: bytes there are.
+ * TAGLOOM_EMULATE_STREAMS: work is done when it is given; =late: that of all streams but the first only when an event or the host waits for it; =ahead: that of the
+ * first stream only then (of kernels whose arguments are values: they are evaluated when the kernel runs, so whole runs know late alone). Between them lies what a device may do,
+ * so an event that is missing gives other numbers under one of them; =lost: late, and no stream waits for an event.
  */
 #ifndef TESTS_EMULATE_CUDA_RUNTIME_H
 #define TESTS_EMULATE_CUDA_RUNTIME_H
@@ -136,7 +139,21 @@ typedef struct tl_emulated_counts { int64_t launches, products, fills, copies, b
 extern "C" __attribute__((visibility("default"))) tl_emulated_counts tl_emulated;
 
 /* --- launches --- */
+TL_EMULATE void tl_emulate_check(const char *what, dim3 grid, dim3 block, size_t shared);
 TL_EMULATE void tl_emulate_launch(const char *what, dim3 grid, dim3 block, size_t shared, void (*run)(void *arg), void *arg);
+/* run(arg) in the order of the stream; it frees arg. */
+TL_EMULATE void tl_emulate_give(cudaStream_t s, void (*run)(void *arg), void *arg);
+template <class F> static void
+tl_emulate_given(void *f)
+{
+	(*(F *)f)();
+	delete (F *)f;
+}
+template <class F> static inline void
+tl_emulate_on(cudaStream_t s, F f)
+{
+	tl_emulate_give(s, tl_emulate_given<F>, new F(f));
+}
 /* Device memory may be touched between enter and leave only (kernels, copies, products). */
 TL_EMULATE void tl_emulate_enter(void);
 TL_EMULATE void tl_emulate_leave(void);
@@ -146,9 +163,13 @@ tl_emulate_call(void *f)
 	(*(F *)f)();
 }
 template <class F> static inline void
-tl_emulate_start(const char *what, dim3 grid, dim3 block, size_t shared, F f)
+tl_emulate_start(cudaStream_t s, const char *what, dim3 grid, dim3 block, size_t shared, F f)
 {
-	tl_emulate_launch(what, grid, block, shared, tl_emulate_call<F>, &f);
+	tl_emulate_check(what, grid, block, shared);
+	tl_emulate_on(s, [=] {
+		F g = f;
+		tl_emulate_launch(what, grid, block, shared, tl_emulate_call<F>, &g);
+	});
 }
 
 #endif

@@ -3,6 +3,9 @@
  * A fiber runs thread after thread until one of them waits (at a barrier, or for the lanes of its warp); then another takes over. So a
  * kernel without barriers costs no switch at all.
  */
+#include <deque>
+#include <functional>
+#include <vector>
 #include "cuda_runtime.h"
 
 #include <stdarg.h>
@@ -276,10 +279,8 @@ set_order(int n, unsigned seed)
 }
 
 extern "C" void
-tl_emulate_launch(const char *what, dim3 grid, dim3 block, size_t bytes, void (*run)(void *arg), void *arg)
+tl_emulate_check(const char *what, dim3 grid, dim3 block, size_t bytes)
 {
-	const char *said = getenv("TAGLOOM_EMULATE_ORDER");
-	unsigned seed = said ? (unsigned)atoi(said) : 0;
 	int64_t blocks = (int64_t)grid.x * grid.y * grid.z;
 
 	kernel_name = what;
@@ -292,6 +293,16 @@ tl_emulate_launch(const char *what, dim3 grid, dim3 block, size_t bytes, void (*
 		wrong("a grid of %u x %u x %u blocks", grid.x, grid.y, grid.z);
 	if (bytes > MOST_SHARED)
 		wrong("%zu bytes of shared memory; the most on every device is %d", bytes, MOST_SHARED);
+}
+
+extern "C" void
+tl_emulate_launch(const char *what, dim3 grid, dim3 block, size_t bytes, void (*run)(void *arg), void *arg)
+{
+	const char *said = getenv("TAGLOOM_EMULATE_ORDER");
+	unsigned seed = said ? (unsigned)atoi(said) : 0;
+	int64_t blocks = (int64_t)grid.x * grid.y * grid.z;
+
+	kernel_name = what;
 	blockDim = block;
 	gridDim = grid;
 	n_threads = (int)(block.x * block.y * block.z);
@@ -386,9 +397,79 @@ tl_emulate_malloc(void **p, size_t bytes)
 	return cudaSuccess;
 }
 
+/* --- streams --- */
+
+struct CUstream_st { int index; int64_t given, done; std::deque<std::function<void()>> waiting; };
+struct CUevent_st { cudaStream_t stream; int64_t number; };
+static std::vector<cudaStream_t> streams;
+
+static void
+finish(cudaStream_t s, int64_t number)
+{
+	while (s && s->done < number && !s->waiting.empty()) {
+		std::function<void()> f = s->waiting.front();
+		s->waiting.pop_front();
+		f();
+		s->done++;
+	}
+}
+
+static void
+give(cudaStream_t s, std::function<void()> f)
+{
+	const char *said = getenv("TAGLOOM_EMULATE_STREAMS");
+
+	if (!s) {
+		f();
+		return;
+	}
+	s->given++;
+	s->waiting.push_back(f);
+	if (!said || !*said || (s->index ? strcmp(said, "late") && strcmp(said, "lost") : strcmp(said, "ahead")))
+		finish(s, s->given);
+}
+
+extern "C" void
+tl_emulate_give(cudaStream_t s, void (*run)(void *arg), void *arg)
+{
+	give(s, [=] { run(arg); });
+}
+
+extern "C" cudaError_t
+cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
+{
+	*s = new CUstream_st{ (int)(streams.size() % 2), 0, 0, {} }; /* a device has two */
+	streams.push_back(*s);
+	return cudaSuccess;
+}
+extern "C" cudaError_t cudaStreamDestroy(cudaStream_t s) { finish(s, s->given); return cudaSuccess; } /* stays, for events that name it */
+extern "C" cudaError_t
+cudaStreamSynchronize(cudaStream_t s)
+{
+	tl_emulated.waits++;
+	finish(s, s ? s->given : 0);
+	return cudaSuccess;
+}
+extern "C" cudaError_t
+cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned)
+{
+	const char *said = getenv("TAGLOOM_EMULATE_STREAMS");
+	CUevent_st at = *e;
+
+	if (!said || strcmp(said, "lost"))
+		give(s, [=] { finish(at.stream, at.number); });
+	return cudaSuccess;
+}
+extern "C" cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { *e = new CUevent_st{ NULL, 0 }; return cudaSuccess; }
+extern "C" cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) { *e = CUevent_st{ s, s ? s->given : 0 }; return cudaSuccess; }
+extern "C" cudaError_t cudaEventSynchronize(cudaEvent_t e) { finish(e->stream, e->number); return cudaSuccess; }
+extern "C" cudaError_t cudaEventDestroy(cudaEvent_t e) { delete e; return cudaSuccess; }
+
 extern "C" cudaError_t
 cudaFree(void *p)
 {
+	for (cudaStream_t t : streams) /* the device gives memory back when all its work is done */
+		finish(t, t->given);
 	for (struct block **at = &blocks; *at; at = &(*at)->next)
 		if ((*at)->p == p) {
 			struct block *b = *at;
@@ -426,7 +507,7 @@ on_device(const void *p)
 }
 
 extern "C" cudaError_t
-cudaMemcpyAsync(void *to, const void *from, size_t n, cudaMemcpyKind kind, cudaStream_t)
+cudaMemcpyAsync(void *to, const void *from, size_t n, cudaMemcpyKind kind, cudaStream_t s)
 {
 	bool up = on_device(to), down = on_device(from);
 
@@ -442,14 +523,16 @@ cudaMemcpyAsync(void *to, const void *from, size_t n, cudaMemcpyKind kind, cudaS
 	}
 	tl_emulated.copies++;
 	*(up ? down ? &tl_emulated.bytes_within : &tl_emulated.bytes_up : &tl_emulated.bytes_down) += (int64_t)n;
-	tl_emulate_enter();
-	memcpy(to, from, n);
-	tl_emulate_leave();
+	give(s, [=] {
+		tl_emulate_enter();
+		memcpy(to, from, n);
+		tl_emulate_leave();
+	});
 	return cudaSuccess;
 }
 
 extern "C" cudaError_t
-cudaMemsetAsync(void *to, int value, size_t n, cudaStream_t)
+cudaMemsetAsync(void *to, int value, size_t n, cudaStream_t s)
 {
 	if (!n)
 		return cudaSuccess;
@@ -458,13 +541,15 @@ cudaMemsetAsync(void *to, int value, size_t n, cudaStream_t)
 		wrong("%zu bytes at %p, which is no device memory", n, to);
 	}
 	tl_emulated.fills++;
-	tl_emulate_enter();
-	memset(to, value, n);
-	tl_emulate_leave();
+	give(s, [=] {
+		tl_emulate_enter();
+		memset(to, value, n);
+		tl_emulate_leave();
+	});
 	return cudaSuccess;
 }
 
-/* --- the rest: one device, streams that are always done --- */
+/* --- the rest: one device --- */
 
 extern "C" cudaError_t cudaGetDeviceCount(int *n) { *n = 1; return cudaSuccess; }
 extern "C" cudaError_t cudaSetDevice(int i) { return i ? cudaErrorInvalidDevice : cudaSuccess; }
@@ -489,14 +574,6 @@ cudaMemGetInfo(size_t *left, size_t *all)
 	*left = *all > used ? *all - used : 0;
 	return cudaSuccess;
 }
-extern "C" cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) { *s = (cudaStream_t)malloc(1); return cudaSuccess; }
-extern "C" cudaError_t cudaStreamDestroy(cudaStream_t s) { free(s); return cudaSuccess; }
-extern "C" cudaError_t cudaStreamSynchronize(cudaStream_t) { tl_emulated.waits++; return cudaSuccess; }
-extern "C" cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
-extern "C" cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { *e = (cudaEvent_t)malloc(1); return cudaSuccess; }
-extern "C" cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
-extern "C" cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-extern "C" cudaError_t cudaEventDestroy(cudaEvent_t e) { free(e); return cudaSuccess; }
 extern "C" cudaError_t cudaGetLastError(void) { return cudaSuccess; }
 extern "C" const char *
 cudaGetErrorString(cudaError_t e)

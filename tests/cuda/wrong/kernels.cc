@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LAUNCH(kernel, grid, block, shared, ...) tl_emulate_start(#kernel, grid, block, shared, [=] { kernel(__VA_ARGS__); })
+#define LAUNCH(kernel, grid, block, shared, ...) tl_emulate_start(NULL, #kernel, grid, block, shared, [=] { kernel(__VA_ARGS__); })
 
 static __global__ void
 reversed(int *p) /* good: every thread writes, all wait, every thread reads another's */
@@ -70,6 +70,43 @@ sums(float *p) /* good: 1 + ... + 32 in every lane */
 	p[threadIdx.x] = v;
 }
 
+static __global__ void
+gather(int *sum, const int *x)
+{
+	sum[threadIdx.x] += x[threadIdx.x];
+}
+
+/* 1 + 2 + 3 + 4, each sent ahead on a second stream: the work waits for what is sent (arrival), and the host for the work before it sends into the same place (end). */
+static void
+streams(int *sum, bool arrival, bool end)
+{
+	cudaStream_t work, ahead;
+	cudaEvent_t arrived, done;
+	int *host = NULL, *there = NULL, got = 0;
+
+	cudaStreamCreateWithFlags(&work, cudaStreamNonBlocking);
+	cudaStreamCreateWithFlags(&ahead, cudaStreamNonBlocking);
+	cudaEventCreateWithFlags(&arrived, cudaEventDisableTiming);
+	cudaEventCreateWithFlags(&done, cudaEventDisableTiming);
+	cudaMalloc(&there, 32 * sizeof *there);
+	cudaMallocHost(&host, 32 * sizeof *host);
+	for (int step = 1; step <= 4; step++) {
+		if (end)
+			cudaEventSynchronize(done);
+		for (int i = 0; i < 32; i++)
+			host[i] = step;
+		cudaMemcpyAsync(there, host, 32 * sizeof *there, cudaMemcpyHostToDevice, ahead);
+		cudaEventRecord(arrived, ahead);
+		if (arrival)
+			cudaStreamWaitEvent(work, arrived, 0);
+		tl_emulate_start(work, "gather", dim3(1), dim3(32), 0, [=] { gather(sum, there); });
+		cudaEventRecord(done, work);
+	}
+	cudaMemcpyAsync(&got, sum, sizeof got, cudaMemcpyDeviceToHost, work);
+	cudaStreamSynchronize(work);
+	printf("%d\n", got);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -103,7 +140,10 @@ main(int argc, char **argv)
 		cudaMemcpyAsync(host, host + 64, 4, cudaMemcpyDeviceToHost, NULL);
 	else if (!strcmp(name, "overlap"))
 		cudaMemcpyAsync(p, p + 1, 64, cudaMemcpyDeviceToDevice, NULL);
-	else if (!strcmp(name, "sums")) {
+	else if (!strcmp(name, "streams") || !strcmp(name, "no_arrival") || !strcmp(name, "no_end")) {
+		streams(p, strcmp(name, "no_arrival"), strcmp(name, "no_end"));
+		return 0;
+	} else if (!strcmp(name, "sums")) {
 		LAUNCH(sums, dim3(1), dim3(32), 0, (float *)p);
 		cudaMemcpyAsync(f, p, sizeof f, cudaMemcpyDeviceToHost, NULL);
 		printf("%g %g\n", (double)f[0], (double)f[31]);
