@@ -15,6 +15,9 @@ end
 local function gudn()
 	return recipe.gudn { encoder = encoder(), guide = { layers_text = 4, layers_label = 5, label_length = 96, lr = rate } }
 end
+local function gudn_released() -- without the softmax over features that is printed
+	return recipe.gudn { encoder = encoder(), variant = "released", guide = { label_length = 96, lr = rate } }
+end
 local function laco()
 	return recipe.laco { encoder = encoder(), classifier = output, cross_attention = { lr = rate } }
 end
@@ -38,6 +41,7 @@ return tl.experiment {
 		{ "linear", { model = { tl.label.linear {} } } },
 		{ "labelcorank", { model = labelcorank() } },
 		{ "gudn", { model = gudn() } },
+		{ "gudn-released", { model = gudn_released() } },
 		{ "laco", { model = laco() } },
 		{ "sep", { model = sep() } },
 		{ "uclaf", { model = uclaf() } },
