@@ -148,13 +148,17 @@ tl_store_four(float *p, int64_t i, int64_t n, tl_four v)
 		for (int k = 0; k < 4 && i + k < n; k++)
 			tl_set(p, i + k, v.x[k]);
 }
+/* Two numbers side by side in memory, a first. */
+__device__ static inline unsigned
+tl_two_bf16(float a, float b)
+{
+	return __bfloat16_as_ushort(__float2bfloat16(a)) | (unsigned)__bfloat16_as_ushort(__float2bfloat16(b)) << 16;
+}
 __device__ static inline void
 tl_store_four(tl_bf16 *p, int64_t i, int64_t n, tl_four v)
 {
-	__align__(8) tl_bf16 h[4] = { __float2bfloat16(v.x[0]), __float2bfloat16(v.x[1]), __float2bfloat16(v.x[2]), __float2bfloat16(v.x[3]) };
-
 	if (i + 4 <= n) {
-		*(uint2 *)(p + i) = *(const uint2 *)h;
+		*(uint2 *)(p + i) = make_uint2(tl_two_bf16(v.x[0], v.x[1]), tl_two_bf16(v.x[2], v.x[3]));
 		tl_moved(0, 8);
 	} else
 		for (int k = 0; k < 4 && i + k < n; k++)

@@ -25,5 +25,10 @@ __float2bfloat16(float f)
 		return __nv_bfloat16{ 0x7fff };
 	return __nv_bfloat16{ (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16) };
 }
+static inline unsigned short
+__bfloat16_as_ushort(__nv_bfloat16 x)
+{
+	return x.bits;
+}
 
 #endif

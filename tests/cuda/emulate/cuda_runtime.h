@@ -38,6 +38,7 @@ struct __align__(16) uint4 { unsigned x, y, z, w; };
 struct __align__(8) uint2 { unsigned x, y; };
 static inline float2 make_float2(float x, float y) { return float2{ x, y }; }
 static inline float4 make_float4(float x, float y, float z, float w) { return float4{ x, y, z, w }; }
+static inline uint2 make_uint2(unsigned x, unsigned y) { return uint2{ x, y }; }
 
 #define TL_EMULATE extern "C" __attribute__((visibility("hidden")))
 extern __attribute__((visibility("hidden"))) struct uint3 threadIdx, blockIdx;
