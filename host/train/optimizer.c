@@ -24,6 +24,7 @@ struct tl_optimizer {
 	struct tile *tile;
 	double *sum;          /* [n_tiles] */
 	tl_update *update;    /* [weights] of this step */
+	char *values, *gradients; /* the weights' of this step */
 	void *m, *v;
 	int64_t steps;
 	size_t item;
@@ -148,7 +149,7 @@ squares(void *arg, int64_t i)
 {
 	tl_optimizer *o = arg;
 	const struct tile *t = &o->tile[i];
-	const char *g = (const char *)tl_weights_gradients(o->w) + (size_t)t->from * o->item;
+	const char *g = o->gradients + (size_t)t->from * o->item;
 
 	o->sum[i] = o->item == sizeof(double) ? o->set->squares64((const double *)(const void *)g, t->n) : o->set->squares32((const float *)(const void *)g, t->n);
 }
@@ -160,7 +161,7 @@ update(void *arg, int64_t i)
 	const struct tile *t = &o->tile[i];
 	const tl_update *u = &o->update[t->weight];
 	size_t at = (size_t)t->from * o->item;
-	void *w = (char *)tl_weights_values(o->w) + at, *g = (char *)tl_weights_gradients(o->w) + at, *m = (char *)o->m + at, *v = o->v ? (char *)o->v + at : NULL;
+	void *w = o->values + at, *g = o->gradients + at, *m = (char *)o->m + at, *v = o->v ? (char *)o->v + at : NULL;
 
 	if (o->item == sizeof(double))
 		v ? o->set->adam64(u, w, g, m, v, t->n) : o->set->sgd64(u, w, g, m, t->n);
@@ -204,6 +205,8 @@ tl_optimizer_step(tl_optimizer *o, double lr_factor, double *norm)
 		return isfinite(*norm) ? 0 : -1;
 	}
 
+	o->values = tl_weights_values(o->w); /* here, for it writes down that the host has them */
+	o->gradients = tl_weights_gradients(o->w);
 	tl_pool_run(o->pool, o->n_tiles, squares, o);
 	for (int64_t i = 0; i < o->n_tiles; i++)
 		sum += o->sum[i];

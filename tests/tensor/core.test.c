@@ -5,9 +5,9 @@
 #include "tensor/core.h"
 
 /* Counts what the program allocates (the sanitizers bring their own malloc). */
-static long allocations;
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && defined(__GLIBC__)
+#if !defined(SANITIZED) && defined(__GLIBC__)
 #define COUNTED 1
+static long allocations;
 extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t), *__libc_memalign(size_t, size_t);
 void *malloc(size_t n) { allocations++; return __libc_malloc(n); }
 void *calloc(size_t n, size_t m) { allocations++; return __libc_calloc(n, m); }

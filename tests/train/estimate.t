@@ -1,5 +1,10 @@
 # estimate.t - the memory that --dry-run tells is what a run then uses, within 15 %; what cannot fit is refused with the numbers and a cure; where that is tight, the largest batch is tried first and leaves no trace.
 . "$SRC/tests/tap.sh"
+if grep -q '^SANITIZE = .' "$BUILD/config.mak"; then
+	skip "estimates of memory" "a sanitizer needs memory of its own"
+	done_testing
+	exit
+fi
 mkdir -p data
 awk 'BEGIN {
 	srand(3)

@@ -14,12 +14,7 @@ static bool counting;
 static long counted;
 static size_t largest;
 
-#ifdef __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#endif
-#if defined __GLIBC__ && !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+#if defined __GLIBC__ && !defined SANITIZED
 #define COUNTED 1
 void *malloc(size_t n);
 void *calloc(size_t n, size_t m);
