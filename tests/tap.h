@@ -8,15 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* gcc and clang tell of a sanitizer, which brings a malloc of its own and needs more memory, in different ways. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
 static int tap_n, tap_failed;
 
 __attribute__((format(printf, 2, 3), unused)) static bool

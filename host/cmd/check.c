@@ -2,6 +2,7 @@
  * check.c - tagloom check: every test of a plugin in a process of its own, with limits of time and memory. A plugin that crashes, hangs
  * or exits fails that test and nothing else.
  */
+#include "base/sanitized.h"
 #include "cmd.h"
 #include "crowd.h"
 #include "lua/script.h"
@@ -19,14 +20,6 @@
 #include <unistd.h>
 
 enum { SECONDS = 120, QUIET = 30, THREADS = 16, GIGABYTES = 8, MESSAGE = 3800 };
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
 
 struct page { volatile int done, status, modules, hung; uint32_t kind; char running[TL_PAGE_BYTES], name[128], message[MESSAGE]; }; /* shared with the child */
 

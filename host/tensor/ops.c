@@ -267,10 +267,9 @@ tl_ops_of_device(void)
 const tl_device_kernels *
 tl_op_halves(const tl_ctx *ctx, const tl_op *op)
 {
-	for (int64_t i = 0; i < N_ROWS && ctx->device && ctx->device->bf16; i++)
-		if (op == &built[i][ROW_DEVICE])
-			return of_device[i];
-	return NULL;
+	bool row = op >= built[0] && op < built[0] + N_ROWS * ROW_KINDS; /* and not a plugin's own */
+
+	return row && ctx->device && ctx->device->bf16 ? of_device[(op - built[0]) / ROW_KINDS] : NULL;
 }
 
 const char *

@@ -4,7 +4,7 @@
  * All other ops: the same bits as in float. Copies: made once, current after whatever writes a weight, forgotten with their memory.
  * usage: bf16.test [--device cuda:0]
  */
-#include "tap.h"
+#include "opened.h"
 #include "tensor/trial.h"
 #include "tensor/memory.h"
 
@@ -12,7 +12,6 @@
 
 static tl_ctx *cpu, *device;
 static tl_device *d;
-static bool emulated = true;
 static struct counts { int64_t launches, products; } *counts; /* the first ones of tests/cuda/emulate/cuda_runtime.h */
 
 static void
@@ -536,26 +535,11 @@ main(int argc, char **argv)
 #undef TL_OP
 	};
 	tl_pool *pool = tl_pool_new(1);
-	const char *build = getenv("BUILD"), *which = "cuda:0";
-	char path[2000];
-	tl_error e = { 0 };
 
-	if (argc > 2 && !strcmp(argv[1], "--device"))
-		emulated = false, which = argv[2];
-	else {
-		snprintf(path, sizeof path, "%s/build/tests/cuda/tagloom-cuda-emulated.so", build ? build : ".");
-		if (!tl_exists(path)) {
-			skip("bf16 on the emulated device", "no C++ compiler was found when it was configured");
-			return done();
-		}
-		setenv("TAGLOOM_CUDA", path, 1);
-	}
-	if (!ok((d = tl_device_open(which, &e)) != NULL, "the device opens")) {
-		printf("# %s\n", e.text);
+	if (!(d = opened(&argc, &argv, "bf16 on the emulated device")))
 		return done();
-	}
 	if (emulated)
-		counts = dlsym(dlopen(path, RTLD_NOW | RTLD_NOLOAD), "tl_emulated");
+		counts = dlsym(dlopen(getenv("TAGLOOM_CUDA"), RTLD_NOW | RTLD_NOLOAD), "tl_emulated");
 	cpu = tl_ctx_new(TL_F32, pool, NULL);
 	device = tl_ctx_new(TL_F32, pool, NULL);
 	tl_ctx_on(device, d);

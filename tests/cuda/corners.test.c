@@ -2,7 +2,7 @@
  * corners.test.c - what the cases of ops.test.c do not hold, on the emulated device against the CPU: ties, numbers that are not finite,
  * indexes that only the device has seen, one index for thousands of rows.
  */
-#include "tap.h"
+#include "opened.h"
 #include "tensor/trial.h"
 #include "tensor/memory.h"
 
@@ -163,24 +163,13 @@ device_indexes(void)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	tl_pool *pool = tl_pool_new(1);
-	const char *build = getenv("BUILD");
-	char path[2000];
-	tl_error e = { 0 };
-	tl_device *d;
+	tl_device *d = opened(&argc, &argv, "corners of ops on the emulated device");
 
-	snprintf(path, sizeof path, "%s/build/tests/cuda/tagloom-cuda-emulated.so", build ? build : ".");
-	if (!tl_exists(path)) {
-		skip("corners of ops on the emulated device", "no C++ compiler was found when it was configured");
+	if (!d)
 		return done();
-	}
-	setenv("TAGLOOM_CUDA", path, 1);
-	if (!ok((d = tl_device_open("cuda:0", &e)) != NULL, "the device opens")) {
-		printf("# %s\n", e.text);
-		return done();
-	}
 	cpu = tl_ctx_new(TL_F32, pool, NULL);
 	device = tl_ctx_new(TL_F32, pool, NULL);
 	tl_ctx_on(device, d);

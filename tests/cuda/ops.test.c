@@ -4,12 +4,11 @@
  * one of this machine.
  * usage: ops.test [--device cuda:0] [OP...]
  */
-#include "tap.h"
+#include "opened.h"
 #include "tensor/trial.h"
 #include "tensor/memory.h"
 
 static tl_ctx *cpu, *device;
-static bool emulated = true;
 
 /* Sums on a device are made in another order, and products of 500 terms differ by some units in the last place. */
 static const double tolerance = 1e-5;
@@ -255,25 +254,10 @@ main(int argc, char **argv)
 #undef TL_OP
 	};
 	tl_pool *pool = tl_pool_new(1);
-	const char *build = getenv("BUILD"), *which = "cuda:0";
-	char path[2000];
-	tl_error e = { 0 };
-	tl_device *d;
+	tl_device *d = opened(&argc, &argv, "ops on the emulated device");
 
-	if (argc > 2 && !strcmp(argv[1], "--device"))
-		emulated = false, which = argv[2], argc -= 2, argv += 2;
-	else {
-		snprintf(path, sizeof path, "%s/build/tests/cuda/tagloom-cuda-emulated.so", build ? build : ".");
-		if (!tl_exists(path)) {
-			skip("ops on the emulated device", "no C++ compiler was found when it was configured");
-			return done();
-		}
-		setenv("TAGLOOM_CUDA", path, 1);
-	}
-	if (!ok((d = tl_device_open(which, &e)) != NULL, "the device opens")) {
-		printf("# %s\n", e.text);
+	if (!d)
 		return done();
-	}
 	ok(emulated == !strcmp(d->kind, "cuda-emulated"), "it says what it is: %s, %s, %s", d->kind, d->name, d->library);
 	cpu = tl_ctx_new(TL_F32, pool, NULL);
 	device = tl_ctx_new(TL_F32, pool, NULL);

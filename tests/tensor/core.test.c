@@ -1,6 +1,7 @@
 /* The tensor core: tape, views, segments, total, plugin ops, refusals, and a warm step that allocates nothing. */
 #include <math.h>
 
+#include "base/sanitized.h"
 #include "tap.h"
 #include "tensor/core.h"
 

@@ -1,4 +1,5 @@
 /* A warm training step allocates nothing: every batch has the same shape here, so that from the second epoch on nothing has to grow. */
+#include "base/sanitized.h"
 #include "world.h"
 
 #include <dlfcn.h>

@@ -111,42 +111,26 @@ __device__ static inline void tl_set(tl_bf16 *p, int64_t i, float v) { tl_moved(
 /* Four numbers from i on, i a multiple of 4, p the beginning of a tensor or of scratch memory of n numbers; beyond the end: 0. */
 typedef struct tl_four { float x[4]; } tl_four;
 __device__ static inline tl_four
-tl_load_four(const float *p, int64_t i, int64_t n)
+tl_whole_four(const float *p)
 {
-	tl_four v = { { 0, 0, 0, 0 } };
+	float4 at = *(const float4 *)p;
 
-	if (i + 4 <= n) {
-		float4 at = *(const float4 *)(p + i);
-		v.x[0] = at.x, v.x[1] = at.y, v.x[2] = at.z, v.x[3] = at.w;
-		tl_moved(16, 0);
-	} else
-		for (int k = 0; k < 4 && i + k < n; k++)
-			v.x[k] = tl_get(p, i + k);
-	return v;
+	tl_moved(16, 0);
+	return tl_four{ { at.x, at.y, at.z, at.w } };
 }
 __device__ static inline tl_four
-tl_load_four(const tl_bf16 *p, int64_t i, int64_t n)
+tl_whole_four(const tl_bf16 *p)
 {
-	tl_four v = { { 0, 0, 0, 0 } };
+	uint2 at = *(const uint2 *)p;
 
-	if (i + 4 <= n) {
-		uint2 at = *(const uint2 *)(p + i);
-		v.x[0] = __uint_as_float(at.x << 16), v.x[1] = __uint_as_float(at.x & 0xffff0000u), v.x[2] = __uint_as_float(at.y << 16), v.x[3] = __uint_as_float(at.y & 0xffff0000u);
-		tl_moved(8, 0);
-	} else
-		for (int k = 0; k < 4 && i + k < n; k++)
-			v.x[k] = tl_get(p, i + k);
-	return v;
+	tl_moved(8, 0);
+	return tl_four{ { __uint_as_float(at.x << 16), __uint_as_float(at.x & 0xffff0000u), __uint_as_float(at.y << 16), __uint_as_float(at.y & 0xffff0000u) } };
 }
 __device__ static inline void
-tl_store_four(float *p, int64_t i, int64_t n, tl_four v)
+tl_set_whole_four(float *p, tl_four v)
 {
-	if (i + 4 <= n) {
-		*(float4 *)(p + i) = make_float4(v.x[0], v.x[1], v.x[2], v.x[3]);
-		tl_moved(0, 16);
-	} else
-		for (int k = 0; k < 4 && i + k < n; k++)
-			tl_set(p, i + k, v.x[k]);
+	*(float4 *)p = make_float4(v.x[0], v.x[1], v.x[2], v.x[3]);
+	tl_moved(0, 16);
 }
 /* Two numbers side by side in memory, a first. */
 __device__ static inline unsigned
@@ -155,14 +139,29 @@ tl_two_bf16(float a, float b)
 	return __bfloat16_as_ushort(__float2bfloat16(a)) | (unsigned)__bfloat16_as_ushort(__float2bfloat16(b)) << 16;
 }
 __device__ static inline void
-tl_store_four(tl_bf16 *p, int64_t i, int64_t n, tl_four v)
+tl_set_whole_four(tl_bf16 *p, tl_four v)
 {
-	if (i + 4 <= n) {
-		*(uint2 *)(p + i) = make_uint2(tl_two_bf16(v.x[0], v.x[1]), tl_two_bf16(v.x[2], v.x[3]));
-		tl_moved(0, 8);
-	} else
-		for (int k = 0; k < 4 && i + k < n; k++)
-			tl_set(p, i + k, v.x[k]);
+	*(uint2 *)p = make_uint2(tl_two_bf16(v.x[0], v.x[1]), tl_two_bf16(v.x[2], v.x[3]));
+	tl_moved(0, 8);
+}
+template <class T> __device__ static inline tl_four
+tl_load_four(const T *p, int64_t i, int64_t n)
+{
+	tl_four v = { { 0, 0, 0, 0 } };
+
+	if (i + 4 <= n)
+		return tl_whole_four(p + i);
+	for (int k = 0; k < 4 && i + k < n; k++)
+		v.x[k] = tl_get(p, i + k);
+	return v;
+}
+template <class T> __device__ static inline void
+tl_store_four(T *p, int64_t i, int64_t n, tl_four v)
+{
+	if (i + 4 <= n)
+		tl_set_whole_four(p + i, v);
+	for (int k = 0; i + 4 > n && k < 4 && i + k < n; k++)
+		tl_set(p, i + k, v.x[k]);
 }
 template <class T> __device__ static inline void
 tl_add_to(T *p, int64_t i, float v, bool fresh)
