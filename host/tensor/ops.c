@@ -267,9 +267,10 @@ tl_ops_of_device(void)
 const tl_device_kernels *
 tl_op_halves(const tl_ctx *ctx, const tl_op *op)
 {
-	bool row = op >= built[0] && op < built[0] + N_ROWS * ROW_KINDS; /* and not a plugin's own */
+	const tl_op *first = (const tl_op *)built;
+	bool row = op >= first && op < first + N_ROWS * ROW_KINDS; /* and not a plugin's own */
 
-	return row && ctx->device && ctx->device->bf16 ? of_device[(op - built[0]) / ROW_KINDS] : NULL;
+	return row && ctx->device && ctx->device->bf16 ? of_device[(op - first) / ROW_KINDS] : NULL;
 }
 
 const char *
