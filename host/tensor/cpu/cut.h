@@ -24,6 +24,19 @@ tile_rows(int64_t width)
 	return TL_MAX(1, TILE / TL_MAX(width, 1));
 }
 
+/* The sum of what `tile` leaves in (*partial)[t] for every tile t of n elements, in ascending order; `partial` lies in `job`. Returns -1 without memory. */
+static inline int
+sum_of_tiles(tl_op_call *c, int64_t n, void (*tile)(void *job, int64_t t), void *job, double **partial, double *sum)
+{
+	if (!(*partial = tl_scratch(c->ctx, (size_t)tiles(n, TILE) * sizeof **partial)))
+		return -1;
+	tl_parallel(c->ctx, tiles(n, TILE), tile, job);
+	*sum = 0;
+	for (int64_t t = 0; t < tiles(n, TILE); t++)
+		*sum += (*partial)[t];
+	return 0;
+}
+
 static inline int64_t
 last_dim(const tl_view *v)
 {

@@ -25,13 +25,10 @@ static int
 forward(tl_op_call *c)
 {
 	job j = { .x = c->in[0].data, .n = c->in[0].count };
-	double sum = 0;
+	double sum;
 
-	if (!(j.partial = tl_scratch(c->ctx, (size_t)tiles(j.n, TILE) * sizeof(double))))
+	if (sum_of_tiles(c, j.n, forward_tile, &j, &j.partial, &sum))
 		return -1;
-	tl_parallel(c->ctx, tiles(j.n, TILE), forward_tile, &j);
-	for (int64_t t = 0; t < tiles(j.n, TILE); t++)
-		sum += j.partial[t];
 	*(REAL *)c->out.data = (REAL)(j.n ? sum / (double)j.n : 0);
 	return 0;
 }

@@ -1,20 +1,12 @@
 /* slice.c - elements from .. to-1 along an axis. */
-#include "tensor/cpu/cut.h"
-
-typedef struct job { const REAL *from; REAL *to; int64_t big, small, outer, tile; } job; /* outer blocks: `small` elements out of `big` */
-
-static int
-axis_of(const tl_op_call *c)
-{
-	return (int)(c->arg[0] < 0 ? c->arg[0] + c->in[0].rank : c->arg[0]);
-}
+#include "tensor/cpu/blocks.h"
 
 static int
 shape(tl_op_call *c)
 {
 	const tl_view *x = &c->in[0];
 	int64_t dims[TL_MAX_RANK] = { 0 };
-	int axis = axis_of(c);
+	int axis = axis_of(c->arg[0], x);
 
 	if (tl_shape_rank(c, 0, 1, TL_MAX_RANK))
 		return -1;
@@ -27,70 +19,33 @@ shape(tl_op_call *c)
 	return tl_shape_out(c, TL_REAL_DTYPE, x->rank, dims);
 }
 
-/* Sets the first element that is taken. */
-static job
-make_job(tl_op_call *c, int64_t *first)
+static int
+move(tl_op_call *c, bool backward_pass)
 {
 	const tl_view *x = &c->in[0];
-	int axis = axis_of(c);
-	int64_t inner = 1;
-	job j = { .outer = 1 };
+	int axis = axis_of(c->arg[0], x);
+	int64_t outer, big, small, first;
 
-	for (int k = 0; k < axis; k++)
-		j.outer *= x->dim[k];
-	for (int k = axis + 1; k < x->rank; k++)
-		inner *= x->dim[k];
-	j.big = x->dim[axis] * inner;
-	j.small = c->out.dim[axis] * inner;
-	j.tile = tile_rows(j.small);
-	*first = (int64_t)c->arg[1] * inner;
-	return j;
-}
-
-static void
-copy_tile(void *arg, int64_t t)
-{
-	const job *j = arg;
-
-	for (int64_t r = t * j->tile; r < TL_MIN(j->outer, (t + 1) * j->tile); r++)
-		memcpy(j->to + r * j->small, j->from + r * j->big, (size_t)j->small * sizeof(REAL));
+	blocks_of(x, axis, &outer, &big);
+	blocks_of(&c->out, axis, &outer, &small);
+	first = x->dim[axis] ? (int64_t)c->arg[1] * (big / x->dim[axis]) : 0;
+	if (!backward_pass)
+		move_blocks(c, false, (struct blocks){ (const REAL *)x->data + first, c->out.data, small, outer, big, small });
+	else if (c->grad_in[0])
+		move_blocks(c, true, (struct blocks){ c->grad_out, (REAL *)c->grad_in[0] + first, small, outer, small, big });
+	return 0;
 }
 
 static int
 forward(tl_op_call *c)
 {
-	int64_t first;
-	job j = make_job(c, &first);
-
-	if (!c->out.count)
-		return 0;
-	j.from = (const REAL *)c->in[0].data + first, j.to = c->out.data;
-	tl_parallel(c->ctx, tiles(j.outer, j.tile), copy_tile, &j);
-	return 0;
-}
-
-static void
-add_tile(void *arg, int64_t t)
-{
-	const job *j = arg;
-
-	for (int64_t r = t * j->tile; r < TL_MIN(j->outer, (t + 1) * j->tile); r++)
-#pragma omp simd
-		for (int64_t k = 0; k < j->small; k++)
-			j->to[r * j->big + k] += j->from[r * j->small + k];
+	return move(c, false);
 }
 
 static int
 backward(tl_op_call *c)
 {
-	int64_t first;
-	job j = make_job(c, &first);
-
-	if (!c->out.count || !c->grad_in[0])
-		return 0;
-	j.from = c->grad_out, j.to = (REAL *)c->grad_in[0] + first;
-	tl_parallel(c->ctx, tiles(j.outer, j.tile), add_tile, &j);
-	return 0;
+	return move(c, true);
 }
 
 TL_CPU_OP(slice, 0)
