@@ -271,12 +271,13 @@ say_arm(tl_plan_set *p, tl_plan_arm *arm, int runs, double speed, int threads, t
 	return status;
 }
 
+/* Every arm is told, also after one that would be refused; the error is the first one's. */
 int
 tl_dry_run(tl_plan_set *p, const tl_sweep_options *o, tl_error *e)
 {
 	const char *last = NULL;
 	tl_text speed = { 0 };
-	int threads = TL_MAX(o->threads / TL_MAX(o->jobs, 1), 1);
+	int threads = TL_MAX(o->threads / TL_MAX(o->jobs, 1), 1), refused = 0;
 
 	if (tl_plan_runs(p, o, e) || tl_isolated(measure, &threads, &speed, e))
 		return -1;
@@ -288,12 +289,17 @@ tl_dry_run(tl_plan_set *p, const tl_sweep_options *o, tl_error *e)
 		if (!last || strcmp(last, arm->experiment))
 			printf("%sexperiment %s (%s)\n", last ? "\n" : "", arm->experiment, arm->where);
 		last = arm->experiment;
-		if (say_arm(p, arm, runs, atof(speed.s), threads, e)) {
-			tl_text_free(&speed);
-			return -1;
-		}
+		tl_error of_arm = { 0 };
+		if (!say_arm(p, arm, runs, atof(speed.s), threads, &of_arm))
+			continue;
+		printf("      refused: %s\n", of_arm.text);
+		if (!refused++)
+			*e = of_arm;
 	}
 	tl_text_free(&speed);
-	printf("\n%lld arm%s, %lld run%s; nothing was trained\n", (long long)p->n_arms, p->n_arms == 1 ? "" : "s", (long long)p->n_runs, p->n_runs == 1 ? "" : "s");
-	return 0;
+	printf("\n%lld arm%s, %lld run%s", (long long)p->n_arms, p->n_arms == 1 ? "" : "s", (long long)p->n_runs, p->n_runs == 1 ? "" : "s");
+	if (refused)
+		printf("; %d arm%s refused", refused, refused == 1 ? "" : "s");
+	puts("; nothing was trained");
+	return refused ? -1 : 0;
 }

@@ -75,6 +75,8 @@ is "$(DB=g.db sql "SELECT group_concat(status || ' ' || coalesce(plugin_at_fault
 has "$(cat err)" "arm stuck: label/odd hangs: its check has not returned for 1 s" "and is named, with its callback, before anything is trained"
 TAGLOOM_PATIENCE=1 tagloom run stuck.lua --db g2.db --dry-run >out 2>err
 is "$? $(sed 's/ (TAGLOOM.*//' err)" "1 tagloom run: arm stuck: label/odd hangs: its check has not returned for 1 s" "--dry-run says so, too"
+has "$(cat out)" "arm good on" "and goes on to the arms after it"
+has "$(cat out)" "1 arm refused; nothing was trained" "and counts"
 arms leaves leaves
 tagloom run leaves.lua --db g3.db >out 2>err
 is "$?" 0 "a check that leaves a process behind holds nobody up"
