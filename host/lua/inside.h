@@ -59,9 +59,17 @@ void tl_lua_push_opaque(lua_State *L, json_t *v);
 void tl_lua_mark_list(lua_State *L, int index); /* an empty table that is a list */
 void tl_lua_value_open(lua_State *L);
 
-/* Modules written in Lua (module.c): metatables of tensors; tl.ops pushed; the two functions that the prelude declares modules with. */
-void tl_lua_module_open(lua_State *L);
+/* What the forward of a module in Lua works with (tensor.c): its metatables; tl.ops pushed; a tensor pushed (nil for none), and read; self's methods given to the table on top. */
+void tl_lua_tensor_open(lua_State *L);
 int tl_lua_ops(lua_State *L);
+void tl_lua_push_tensor(lua_State *L, tl_tensor *x);
+tl_tensor *tl_lua_tensor_at(lua_State *L, int i);
+void tl_lua_self_methods(lua_State *L);
+/* A call of forward begins in ctx: tensors of earlier ones are gone. Returns the context of the call around it, which `end` takes. */
+tl_ctx *tl_lua_turn_begin(tl_ctx *ctx);
+void tl_lua_turn_end(tl_ctx *outer);
+
+/* Modules written in Lua (module.c): the two functions that the prelude declares them with. */
 int tl_lua_declare(lua_State *L);
 int tl_lua_function_lines(lua_State *L);
 

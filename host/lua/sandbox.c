@@ -363,7 +363,7 @@ tl_lua_open(lua_State *L)
 
 	luaL_openlibs(L);
 	tl_lua_value_open(L);
-	tl_lua_module_open(L);
+	tl_lua_tensor_open(L);
 	tl_lua_embedded(L, "host/lua/sandbox.lua");
 	lua_pushglobaltable(L);
 	luaL_newlib(L, functions);
