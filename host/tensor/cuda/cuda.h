@@ -62,7 +62,7 @@ tl_grid(int64_t n, int64_t each)
 	return (unsigned)((n + each - 1) / each);
 }
 #ifdef TL_EMULATED
-#define TL_LAUNCH_(kernel, grid, block, shared, c, ...) tl_emulate_start((cudaStream_t)tl_device_stream((c)->ctx), #kernel, grid, block, shared, [=] { kernel(__VA_ARGS__); })
+#define TL_LAUNCH_(kernel, grid, block, shared, c, ...) tl_emulate_start((cudaStream_t)tl_device_stream((c)->ctx), #kernel, grid, block, shared, kernel, __VA_ARGS__)
 #define TL_SHARED(type, name) type *name = (type *)tl_emulate_shared()
 #else
 template <class K> static inline void

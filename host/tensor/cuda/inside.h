@@ -5,7 +5,7 @@
 #include "tensor/cuda/cuda.h"
 
 #ifdef TL_EMULATED
-#define TL_LAUNCH_ON_(d, kernel, grid, block, shared, ...) tl_emulate_start((cudaStream_t)(d)->stream, #kernel, grid, block, shared, [=] { kernel(__VA_ARGS__); })
+#define TL_LAUNCH_ON_(d, kernel, grid, block, shared, ...) tl_emulate_start((cudaStream_t)(d)->stream, #kernel, grid, block, shared, kernel, ##__VA_ARGS__)
 #else
 #define TL_LAUNCH_ON_(d, kernel, grid, block, shared, ...) (kernel)<<<grid, block, shared, (cudaStream_t)(d)->stream>>>(__VA_ARGS__)
 #endif

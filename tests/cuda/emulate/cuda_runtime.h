@@ -163,13 +163,15 @@ tl_emulate_call(void *f)
 {
 	(*(F *)f)();
 }
-template <class F> static inline void
-tl_emulate_start(cudaStream_t s, const char *what, dim3 grid, dim3 block, size_t shared, F f)
+template <class T> struct tl_emulate_as { typedef T type; };
+/* The arguments are taken now, as a launch takes them, whenever the kernel runs. */
+template <class... P> static inline void
+tl_emulate_start(cudaStream_t s, const char *what, dim3 grid, dim3 block, size_t shared, void (*kernel)(P...), typename tl_emulate_as<P>::type... given)
 {
 	tl_emulate_check(what, grid, block, shared);
 	tl_emulate_on(s, [=] {
-		F g = f;
-		tl_emulate_launch(what, grid, block, shared, tl_emulate_call<F>, &g);
+		auto call = [=] { kernel(given...); };
+		tl_emulate_launch(what, grid, block, shared, tl_emulate_call<decltype(call)>, &call);
 	});
 }
 

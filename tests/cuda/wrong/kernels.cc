@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LAUNCH(kernel, grid, block, shared, ...) tl_emulate_start(NULL, #kernel, grid, block, shared, [=] { kernel(__VA_ARGS__); })
+#define LAUNCH(kernel, grid, block, shared, ...) tl_emulate_start(NULL, #kernel, grid, block, shared, kernel, ##__VA_ARGS__)
 
 static __global__ void
 reversed(int *p) /* good: every thread writes, all wait, every thread reads another's */
@@ -99,7 +99,7 @@ streams(int *sum, bool arrival, bool end)
 		cudaEventRecord(arrived, ahead);
 		if (arrival)
 			cudaStreamWaitEvent(work, arrived, 0);
-		tl_emulate_start(work, "gather", dim3(1), dim3(32), 0, [=] { gather(sum, there); });
+		tl_emulate_start(work, "gather", dim3(1), dim3(32), 0, gather, sum, there);
 		cudaEventRecord(done, work);
 	}
 	cudaMemcpyAsync(&got, sum, sizeof got, cudaMemcpyDeviceToHost, work);
