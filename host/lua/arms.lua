@@ -186,14 +186,14 @@ local function draw(a, random)
 	if #v > 0 then return v[1 + math.floor(random() * #v)] end
 	local low, high, x = v.min, v.max, nil
 	local u = random()
-	if v.integer then high = high + 1 - 1e-9 end
+	if v.integer then low, high = math.ceil(low), math.floor(high) + 1 - 1e-9 end
 	if v.log then
 		x = math.exp(math.log(low) + u * (math.log(high) - math.log(low)))
 	else
 		x = low + u * (high - low)
 	end
 	if v.integer then return math.tointeger(math.floor(x)) end
-	return tonumber(string.format("%.3g", x))
+	return math.max(v.min, math.min(v.max, tonumber(string.format("%.3g", x)))) -- rounding does not leave the range
 end
 -- n random combinations: a list of values, or { min =, max =, log =, integer = } per key; seed = 1.
 function builders.sample(spec)

@@ -211,17 +211,35 @@ read_slots(lua_State *L, const char *key, tl_slot **rows, int *n, size_t *at)
 	}
 }
 
+/* A module under the name of another plugin or module would quietly take its place. */
+static void
+refuse_twin(lua_State *L, const tl_script *s, const char *where)
+{
+	const tl_candidate *twin;
+	tl_error e = { 0 };
+
+	lua_getfield(L, 1, "name");
+	twin = s->registry ? tl_registry_find(s->registry, "label", lua_tostring(L, -1), &e) : NULL;
+	if (twin && strcmp(twin->path, where)) {
+		lua_pushfstring(L, "%s: tl.module: name = \"%s\": %s has that name; choose another", where, lua_tostring(L, -1), twin->path);
+		lua_error(L);
+	}
+	lua_pop(L, 1);
+}
+
 /* declare(normalised declaration, forward, text that identifies it, where): registers label/NAME. */
 int
 tl_lua_declare(lua_State *L)
 {
 	tl_script *s = tl_script_of(L);
-	struct lua_module *m = tl_alloc(sizeof *m);
+	struct lua_module *m;
 	const char *text = luaL_checkstring(L, 3), *where = luaL_checkstring(L, 4);
 	char hex[65];
 	tl_error e = { 0 };
 	size_t at = 0;
 
+	refuse_twin(L, s, where);
+	m = tl_alloc(sizeof *m);
 	m->script = s;
 	m->n_params = list_length(L, 1, "params");
 	m->params = tl_alloc((size_t)(m->n_params + 1) * sizeof *m->params);
@@ -253,8 +271,10 @@ tl_lua_declare(lua_State *L)
 	lua_pushvalue(L, 2);
 	m->forward = luaL_ref(L, LUA_REGISTRYINDEX);
 	tl_sha_of(text, strlen(text), hex);
-	if (s->registry && !tl_registry_add(s->registry, &m->plugin, hex, where, &e))
-		return luaL_error(L, "%s", e.text);
+	if (s->registry && !tl_registry_add(s->registry, &m->plugin, hex, where, &e)) {
+		lua_pushstring(L, e.text); /* it names the line itself */
+		return lua_error(L);
+	}
 	return 0;
 }
 

@@ -45,9 +45,10 @@ local function rows(spec, make, who)
 	end
 	return list
 end
-local function losses(spec)
+local function losses(spec, who)
 	local list = {}
 	for _, part in ipairs(t.sorted(spec or {})) do
+		if type(spec[part]) ~= "number" then t.fail("%s: losses[%q]: wanted the weight's default, a number, found %s", who, part, t.show(spec[part])) end
 		list[#list + 1] = { part = part, param = part == "" and "weight" or "weight_" .. part, value = text_of(spec[part]) }
 	end
 	return list
@@ -95,6 +96,39 @@ local function declared(list, out)
 	end
 end
 
+-- forward as the host calls it: names that are not declared are errors, in what it reads and in what it writes.
+local function guarded(spec, d, who)
+	local parts, known, written = { training = true, step = true, n_labels = true, n_documents = true, weights = true, labels = true, loss = true, stream = true,
+		label_offsets = true, label_index = true, warn = true }, {}, {}
+	for _, row in ipairs(d.params) do parts[row.name] = true end
+	for _, row in ipairs(d.reads) do known[row.name] = true end
+	for _, row in ipairs(d.writes) do known[row.name], written[row.name] = true, true end
+	local function missing(what, name, names, why)
+		t.fail("%s%s: %s%s", what, tostring(name), why, t.hint(name, t.sorted(names)))
+	end
+	local function write(values)
+		return function(_, name, v)
+			if not written[name] then missing("slots.", name, written, "not among the slots that " .. who .. " declares in writes") end
+			if type(v) ~= "userdata" then t.fail("slots.%s: wanted a tensor, found %s", name, t.show(v)) end
+			values[name] = v
+		end
+	end
+	local function read(values, names, what, why)
+		return function(_, name)
+			local v = values[name]
+			if v == nil and not names[name] then missing(what, name, names, why) end
+			return v
+		end
+	end
+	local weights = {}
+	for _, row in ipairs(d.weights) do weights[row.name] = true end
+	return function(self, slots)
+		setmetatable(self.weights, { __index = read({}, weights, "self.weights.", "not among the weights that " .. who .. " declares") })
+		return spec.forward(setmetatable({}, { __index = read(self, parts, "self.", "neither a parameter of " .. who .. " nor a part of self") }),
+			setmetatable({}, { __index = read(slots, known, "slots.", "not among the slots that " .. who .. " declares in reads"), __newindex = write(slots) }))
+	end
+end
+
 return function(spec)
 	local where = host.where()
 	t.want_table(spec, "tl.module", where)
@@ -103,10 +137,10 @@ return function(spec)
 	local who = "tl.module " .. spec.name
 	if not spec.forward then t.fail("%s: forward is missing; wanted forward = function(self, slots) ... end", who) end
 	local d = { name = spec.name, summary = spec.summary or "a module of the script", citation = spec.citation, differs = spec.differs, params = rows(spec.params, param, who),
-		weights = rows(spec.weights, weight, who), reads = rows(spec.reads, slot, who), writes = rows(spec.writes, slot, who), losses = losses(spec.losses) }
+		weights = rows(spec.weights, weight, who), reads = rows(spec.reads, slot, who), writes = rows(spec.writes, slot, who), losses = losses(spec.losses, who) }
 	local out, seen = { "module " .. spec.name }, {}
 	for _, list in ipairs { d.params, d.weights, d.reads, d.writes, d.losses } do declared(list, out) end
 	describe(spec.forward, seen, out)
-	host.declare(d, spec.forward, table.concat(out, "\n"), where)
+	host.declare(d, guarded(spec, d, who), table.concat(out, "\n"), where)
 	return constructor(spec.name)
 end

@@ -33,7 +33,7 @@ local function hint(name, names)
 	return "; there are " .. table.concat(names, ", ")
 end
 local function show(v)
-	if type(v) == "string" then return string.format("%q", v) end
+	if type(v) == "string" then return (string.format("%q", v):gsub("\\\n", "\\n")) end
 	if math.type(v) == "float" then return string.format("%.14g", v) end
 	if type(v) == "table" and type(getmetatable(v)) == "table" and getmetatable(v).__name then return "a " .. getmetatable(v).__name end
 	if type(v) == "table" or type(v) == "function" then return "a " .. type(v) end
@@ -156,6 +156,7 @@ local function check_dataset(given, where)
 	if given.propensity then
 		check_keys(given.propensity, { A = "number", B = "number" }, "tl.dataset: propensity", where)
 	end
+	if given.name and (given.name == "" or given.name:find("%c")) then fail_at(where, "tl.dataset: name = %s: wanted a line of text", show(given.name)) end
 	if given.valid and not (given.valid > 0 and given.valid < 1) then
 		fail_at(where, "tl.dataset: valid = %s: wanted a share of the training split between 0 and 1, such as 0.1", show(given.valid))
 	end
@@ -320,7 +321,7 @@ end
 local function arm_list(e)
 	local list, named = {}, {}
 	local function add(name, changes)
-		if type(name) ~= "string" or name == "" then fail_at(e.where, "arms: wanted an arm's name, found %s", show(name)) end
+		if type(name) ~= "string" or name == "" or name:find("%c") then fail_at(e.where, "arms: wanted an arm's name, a line of text, found %s", show(name)) end
 		if named[name] then fail_at(e.where, "arms: two arms are called %s", name) end
 		if changes == nil then changes = {} end
 		if type(changes) ~= "table" or is(changes, Module) then

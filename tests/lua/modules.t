@@ -40,8 +40,22 @@ module 'slots.doc = ops.matmul(slots.doc, slots.doc)'
 is "$?" 1 "shapes that do not fit fail the run"
 has "$(cat err)" "one.lua:7" "with the line inside the module"
 has "$(cat err)" "matmul" "and the op"
-module 'local x = 1'
-has "$(cat err)" "doc" "a slot that is not written is told"
+module 'slots.docs = slots.doc'
+has "$(cat err)" "one.lua:7: slots.docs: not among the slots that tl.module twice declares in writes; did you mean doc" "a slot that is not declared is not written"
+module 'slots.doc = slots.hidden'
+has "$(cat err)" "slots.hidden: not among the slots that tl.module twice declares in reads" "nor read"
+module 'slots.doc = 5'
+has "$(cat err)" "one.lua:7: slots.doc: wanted a tensor, found 5" "nor is a number one"
+module 'slots.doc = slots.doc * self.factor'
+has "$(cat err)" "one.lua:7: self.factor: neither a parameter of tl.module twice nor a part of self" "self has what is declared"
+module 'slots.doc = slots.doc * self.weights.w'
+has "$(cat err)" "self.weights.w: not among the weights that tl.module twice declares" "and so have its weights"
+sed 's/name = "twice"/name = "classifier"/' one.lua >twin.lua
+out=$(tagloom run twin.lua --db one.db 2>&1)
+is "$?" 2 "a module does not take a plugin's name"
+has "$out" 'twin.lua:4: tl.module: name = "classifier": ' "which is told with the line"
+sed 's/writes = /losses = { x = "y" }, writes = /' one.lua >loss.lua
+has "$(tagloom run loss.lua --db one.db 2>&1)" 'tl.module twice: losses["x"]: wanted the weight'"'s default, a number, found" "a loss has a number"
 module 'slots.doc, kept = ops.add(kept or slots.doc, slots.doc), slots.doc'
 has "$(cat err)" "one.lua:7" "a tensor kept from an earlier step is told with its line"
 has "$(cat err)" "its memory is gone" "and why it cannot be used"

@@ -107,6 +107,9 @@ arms(void)
 static void
 samples(void)
 {
+	gives("a range of whole numbers has whole bounds", ONE("arms = tl.sample { n = 2, ['bow.dim'] = { min = 2.5, max = 4.5, integer = true } }"), NULL,
+	      "bow.dim=4*[d 512]{bow{\"dim\":4} classifier{}}{}\nbow.dim=3[d 512]{bow{\"dim\":3} classifier{}}{}");
+	gives("rounding does not leave the range", ONE("arms = tl.sample { n = 1, ['train.lr'] = { min = 1.0004, max = 1.0006 } }"), NULL, "train.lr=1.0004*[d 512]" "{bow{\"dim\":8} classifier{}}{\"lr\":1.0004}");
 	tl_error e = { 0 };
 	tl_script *a = load(ONE("arms = tl.sample { n = 5, ['train.lr'] = { min = 1e-5, max = 1e-2, log = true }, ['bow.dim'] = { min = 2, max = 9, integer = true } }"), NULL, false, &e);
 	tl_script *b = load(ONE("arms = tl.sample { n = 5, ['train.lr'] = { min = 1e-5, max = 1e-2, log = true }, ['bow.dim'] = { min = 2, max = 9, integer = true } }"), NULL, false, &e);
@@ -185,6 +188,8 @@ mistakes(void)
 	refused("unknown parameter in an arm", ONE("arms = { a = { classifier = { droput = 0.1 } } }"), NULL, "arm a: classifier: droput: no such parameter; did you mean dropout");
 	refused("unknown baseline", ONE("baseline = 'aa', arms = { {'ab', {}}, {'b', {}} }"), NULL, "baseline = \"aa\": no arm of that name; did you mean ab");
 	refused("two arms of one name", ONE("arms = { {'a', {}}, {'a', {}} }"), NULL, "two arms are called a");
+	refused("an arm's name of two lines", ONE("arms = { {'a\\nb', {}} }"), NULL, "x.lua:3: arms: wanted an arm's name, a line of text, found \"a\\nb\"");
+	refused("a dataset's name of two lines", HEAD "tl.dataset { path = 'd', name = 'a\\nb' }", NULL, "tl.dataset: name = \"a\\nb\": wanted a line of text");
 	refused("two modules of one name", HEAD "return tl.experiment { name = 'x', data = D, model = { tl.encoder.bow { }, tl.label.classifier { }, tl.label.classifier { } } }", NULL,
 	        "two modules are called classifier; give one of them another name");
 	refused("a reserved name", HEAD "local m = tl.label.classifier { name = 'train' }", NULL, "x.lua:3: tl.label.classifier: name = \"train\"");
