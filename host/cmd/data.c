@@ -113,6 +113,8 @@ run_convert(const tl_args *a, const char *path, tl_error *e)
 	tl_dataset *d;
 	int bad;
 
+	if (dir && !e->status && (limit < 1 && tl_arg_value(a, "--limit", NULL)))
+		tl_error_set(e, TL_USAGE, "--limit %lld: wanted how many documents of every split, at least 1", (long long)limit);
 	if (!dir || e->status || read_sample(tl_arg_value(a, "--sample", NULL), sample, e) < 0 || !(d = open_dataset(a, path, NULL, e)))
 		return -1;
 	print_warnings(d);

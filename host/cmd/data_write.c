@@ -153,44 +153,24 @@ write_packed(const char *dir, const char *name, const tl_text *t, const char *pa
 	return bad;
 }
 
-static int
-write_labels(const tl_dataset *d, const char *dir, bool force, tl_error *e)
-{
-	tl_text t = { 0 };
-	int bad;
-
-	tl_text_add(&t, "%s", "");
-	for (int64_t i = 0; i < d->n_labels; i++) {
-		bool named = strcmp(d->label_key[i], d->label_name[i]) != 0, described = strcmp(d->label_name[i], d->label_description[i]) != 0;
-		tl_text_add(&t, "%s", d->label_key[i]);
-		if (named || described)
-			tl_text_add(&t, "\t%s", d->label_name[i]);
-		if (described)
-			tl_text_add(&t, "\t%s", d->label_description[i]);
-		tl_text_add(&t, "\n");
-	}
-	bad = write_packed(dir, "labels.txt", &t, "none", force, e);
-	tl_text_free(&t);
-	return bad;
-}
-
 int
 tl_dataset_write(const tl_dataset *d, const tl_chosen *chosen, const char *dir, const char *packing, bool force, tl_error *e)
 {
 	static const char *const packings[] = { "none", "gz", "xz", "zst" };
+	tl_text lines = { 0 };
 	bool known = false;
+	int bad;
 
 	for (int i = 0; i < TL_COUNT(packings); i++)
 		known = known || !strcmp(packing, packings[i]);
 	if (!known)
 		return tl_error_set(e, TL_USAGE, "--compress %s: wanted none, gz, xz or zst", packing);
-	if (tl_make_dirs(dir, e) < 0)
-		return -1;
-	for (int s = 0; s < TL_SPLITS; s++) {
+	tl_text_add(&lines, "%s", "");
+	bad = tl_dataset_label_lines(d, &lines, e) || tl_make_dirs(dir, e) < 0;
+	for (int s = 0; s < TL_SPLITS && !bad; s++) {
 		const tl_split *p = &d->split[s];
 		tl_text t = { 0 };
 		char name[64];
-		int bad = 0;
 		if (!p->present || !chosen[s].n)
 			continue;
 		for (int64_t i = 0; i < chosen[s].n && !bad; i++)
@@ -199,10 +179,11 @@ tl_dataset_write(const tl_dataset *d, const tl_chosen *chosen, const char *dir, 
 		if (!bad)
 			bad = write_packed(dir, name, &t, packing, force, e);
 		tl_text_free(&t);
-		if (bad)
-			return -1;
 	}
-	return write_labels(d, dir, force, e);
+	if (!bad)
+		bad = write_packed(dir, "labels.txt", &lines, "none", force, e);
+	tl_text_free(&lines);
+	return bad ? -1 : 0;
 }
 
 /* --- distinct texts --------------------------------------------------------------------------------------------------------------- */

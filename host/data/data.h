@@ -52,6 +52,8 @@ typedef struct tl_mended {
 } tl_mended;
 tl_dataset *tl_dataset_open_mending(const json_t *config, const char *script_dir, const tl_reader *reader, tl_mended *mended, tl_error *e);
 void tl_dataset_free(tl_dataset *d);
+/* Its labels.txt: key [TAB name [TAB description]] a line. Tabs and line ends of names and descriptions become blanks; a key that holds one is an error. */
+int tl_dataset_label_lines(const tl_dataset *d, tl_text *out, tl_error *e);
 
 /* --- label statistics (methods.md, fine print) --------------------------------------------------------------------------- */
 /* Sparse; memory O(pairs). lists: n documents over n_labels labels. include: NULL or [n] flags. The result lives in the arena. */

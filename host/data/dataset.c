@@ -322,8 +322,10 @@ open_dataset(const json_t *config, const char *script_dir, const tl_reader *read
 		return NULL;
 	}
 	if (!(path = find_path(o.path, script_dir, NULL))) {
-		tl_error_set(e, TL_ENVIRONMENT, "data.path = \"%s\": there is no such folder, neither from the working folder nor from the script's%s%s", o.path, script_dir ? ", " : "",
-		             script_dir ? script_dir : "");
+		if (script_dir)
+			tl_error_set(e, TL_ENVIRONMENT, "data.path = \"%s\": there is no such folder, neither from the working folder nor from the script's, %s", o.path, script_dir);
+		else
+			tl_error_set(e, TL_ENVIRONMENT, "%s: there is no such folder", o.path);
 		return NULL;
 	}
 	d = tl_alloc(sizeof *d);
@@ -385,4 +387,35 @@ tl_dataset_free(tl_dataset *d)
 	free(d->name);
 	free(d->path);
 	free(d);
+}
+
+static void
+add_flat(tl_text *t, const char *s)
+{
+	for (size_t n; *s; s += n + (s[n] != 0)) {
+		n = strcspn(s, "\t\r\n");
+		tl_text_add(t, "%.*s%s", (int)n, s, s[n] ? " " : "");
+	}
+}
+
+int
+tl_dataset_label_lines(const tl_dataset *d, tl_text *out, tl_error *e)
+{
+	for (int64_t i = 0; i < d->n_labels; i++) {
+		const char *key = d->label_key[i], *name = d->label_name[i], *text = d->label_description[i];
+		bool described = text && strcmp(name, text) != 0;
+		if (key[strcspn(key, "\t\r\n")])
+			return tl_error_set(e, TL_ENVIRONMENT, "%s: label %lld cannot be written to labels.txt: its key holds a tab or a line end", d->name, (long long)i + 1);
+		tl_text_add(out, "%s", key);
+		if (described || strcmp(key, name)) {
+			tl_text_add(out, "\t");
+			add_flat(out, name);
+		}
+		if (described) {
+			tl_text_add(out, "\t");
+			add_flat(out, text);
+		}
+		tl_text_add(out, "\n");
+	}
+	return 0;
 }

@@ -294,6 +294,8 @@ tl_lines_next(tl_lines *l, const char **text, size_t *n, int64_t *number, tl_err
 	*number = l->number;
 	if ((bad = tl_utf8_bad(*text, length)) < 0)
 		return 1;
+	if (l->number == 1 && length > 1 && (!memcmp(*text, "\xff\xfe", 2) || !memcmp(*text, "\xfe\xff", 2)))
+		return tl_error_set(e, TL_ENVIRONMENT, "%s: the file is UTF-16 by its first bytes; save it as UTF-8, such as with `iconv -f UTF-16 -t UTF-8`", l->path);
 	if (l->replaced) {
 		mend(l, text, n);
 		return 1;

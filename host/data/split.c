@@ -65,8 +65,8 @@ add_labels(tl_loader *l, tl_building *b, int split, const char *const *labels, i
 			l->mended->labels += l->listed;
 		else if (number < 0 && l->listed && split == TL_TRAIN) {
 			const char *near = tl_nearest(labels[i], l->labels.name, l->listed_n);
-			return tl_error_set(l->e, TL_ENVIRONMENT, "%s: the label \"%s\" is not in the label list (%lld labels)%s%s%s; add it there or correct the document", where, labels[i],
-			                    (long long)l->listed_n, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+			return tl_error_set(l->e, TL_ENVIRONMENT, "%s: the label \"%s\" is not in the label list (%lld labels); %s%s%sadd it there or correct the document", where, labels[i],
+			                    (long long)l->listed_n, near ? "did you mean \"" : "", near ? near : "", near ? "\"? Else " : "");
 		}
 		if (number < 0)
 			number = add_label(l, labels[i], NULL, NULL);

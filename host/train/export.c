@@ -197,11 +197,10 @@ static int
 write_labels(const tl_trained *t, const char *dir, tl_error *e)
 {
 	tl_text text = { 0 };
-	int status;
+	int status = tl_dataset_label_lines(t->d, &text, e);
 
-	for (int64_t i = 0; i < t->d->n_labels; i++)
-		tl_text_add(&text, "%s\t%s%s%s\n", t->d->label_key[i], t->d->label_name[i], t->d->label_description[i] ? "\t" : "", t->d->label_description[i] ? t->d->label_description[i] : "");
-	status = write_text(dir, "labels.txt", text.s ? text.s : "", text.n, e);
+	if (!status)
+		status = write_text(dir, "labels.txt", text.s ? text.s : "", text.n, e);
 	tl_text_free(&text);
 	return status;
 }

@@ -120,9 +120,12 @@ next_record(tl_source *f, struct record *r)
 	}
 }
 
+/* Its place, -1 where there is none, -2 after an error. */
 static int64_t
-column(const struct record *r, const char *name)
+column(tl_source *f, const struct record *r, const char *name)
 {
+	int64_t found = -1;
+
 	for (int64_t i = 0; i < r->fields; i++) {
 		const char *field = r->bytes + r->start[i];
 		size_t n;
@@ -130,10 +133,15 @@ column(const struct record *r, const char *name)
 		n = strlen(field);
 		while (n && field[n - 1] == ' ')
 			n--;
-		if (n == strlen(name) && !strncasecmp(field, name, n))
-			return i;
+		if (n != strlen(name) || strncasecmp(field, name, n))
+			continue;
+		if (found >= 0) {
+			f->sink->fail(f->sink->arg, "%s: the header line has two columns \"%s\", %lld and %lld; wanted one", f->where, name, (long long)found + 1, (long long)i + 1);
+			return -2;
+		}
+		found = i;
 	}
-	return -1;
+	return found;
 }
 
 static int
@@ -146,9 +154,8 @@ documents(tl_source *f, struct record *r, tl_words *w)
 	if (got <= 0)
 		return got;
 	fields = r->fields;
-	text = column(r, "text");
-	keys = column(r, "labels");
-	id = column(r, "id");
+	if ((text = column(f, r, "text")) == -2 || (keys = column(f, r, "labels")) == -2 || (id = column(f, r, "id")) == -2)
+		return -1;
 	if (text < 0 || keys < 0)
 		return sink->fail(sink->arg, "%s: the header line has no column \"%s\" among its %lld; wanted text, labels and (optional) id", f->where, text < 0 ? "text" : "labels", (long long)fields);
 	while ((got = next_record(f, r)) > 0) {

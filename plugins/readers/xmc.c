@@ -131,7 +131,7 @@ keep(void *arg, const char *key, const char *name)
 }
 
 /* --- documents -------------------------------------------------------------------------------------------------------------------- */
-struct chosen { const char **at; char (*number)[24]; int64_t n, capacity; }; /* the labels of one document */
+struct chosen { const char **at; char (*number)[24]; int64_t n, capacity, most; }; /* the labels of one document; most: what the header says there are, 0: no header */
 
 static int
 choose(tl_source *f, struct chosen *c, const struct keys *k, long long number)
@@ -140,6 +140,8 @@ choose(tl_source *f, struct chosen *c, const struct keys *k, long long number)
 
 	if (number < 0 || (k->n && number >= k->n))
 		return sink->fail(sink->arg, "%s: the label number %lld; the label list has %lld, from 0", f->where, number, (long long)k->n);
+	if (c->most && number >= c->most)
+		return sink->fail(sink->arg, "%s: the label number %lld; the header says there are %lld, from 0", f->where, number, (long long)c->most);
 	if (c->n == c->capacity) {
 		int64_t capacity = c->capacity ? c->capacity * 2 : 64;
 		const char **at = realloc(c->at, (size_t)capacity * sizeof *at);
@@ -233,22 +235,42 @@ sparse_line(tl_source *f, tl_words *w, struct chosen *c, const struct keys *k)
 	return 0;
 }
 
+/* "documents labels", the first line of a file of label numbers: 1 and what it says, or 0. */
+static int
+header(const tl_source *label, const tl_words *w, long long *documents, int64_t *labels)
+{
+	char *end[2];
+	long long n;
+
+	if (label->number != 1 || w->n != 2 || strchr(label->text, ':'))
+		return 0;
+	*documents = strtoll(w->at[0], &end[0], 10);
+	n = strtoll(w->at[1], &end[1], 10);
+	if (*end[0] || *end[1] || *documents < 0 || n < 1)
+		return 0;
+	*labels = n;
+	return 1;
+}
+
 static int
 pairs(tl_source *text, tl_source *label, bool sparse, tl_words *w, struct chosen *c, const struct keys *k)
 {
 	tl_sink *sink = text->sink;
+	long long documents = -1;
 
 	for (;;) {
 		int more = tl_source_line(text), labelled = more < 0 ? -1 : tl_source_line(label), bad = 0;
 		if (labelled > 0 && tl_words_split(w, label->text, label->length, " \t") < 0)
 			return sink->fail(sink->arg, "%s: out of memory", label->where);
-		if (labelled > 0 && sparse && label->number == 1 && w->n == 2 && !strchr(label->text, ':')) { /* "documents labels" */
+		if (labelled > 0 && sparse && header(label, w, &documents, &c->most)) {
 			labelled = tl_source_line(label);
 			if (labelled > 0 && tl_words_split(w, label->text, label->length, " \t") < 0)
 				return sink->fail(sink->arg, "%s: out of memory", label->where);
 		}
 		if (more < 0 || labelled < 0)
 			return -1;
+		if (!more && !labelled && documents >= 0 && documents != text->number)
+			return sink->fail(sink->arg, "%s: the header says %lld documents, and %s has %lld", label->path, documents, text->path, (long long)text->number);
 		if (!more && !labelled)
 			return 0;
 		if (!more || !labelled)

@@ -39,6 +39,22 @@ out=$(tagloom data convert none 2>&1)
 has "$out" "give -o DIR" "convert wants a folder"
 out=$(tagloom data convert none -o x --sample 3,x 2>&1)
 has "$out" "--sample: wanted numbers" "a sample that is none"
+out=$(tagloom data convert none -o x --limit 0 2>&1)
+has "$out" "--limit 0: wanted how many documents" "a limit of nothing"
+has "$(tagloom data stats nowhere 2>&1)" "tagloom data: nowhere: there is no such folder" "a folder that is not there"
+mkdir odd
+printf '{"id":"a","text":"one","labels":["x\\ny"]}\n' >odd/train.jsonl
+cp odd/train.jsonl odd/test.jsonl
+out=$(tagloom data convert odd -o odd2 2>&1)
+is "$?" 3 "a label of two lines has no place in labels.txt"
+has "$out" "label 1 cannot be written to labels.txt: its key holds a tab or a line end" "which is told"
+[ ! -e odd2 ]
+ok $? "before anything is written"
+printf '{"uid":"k","title":"a\\tname"}\n' >odd/lbl.json
+printf '{"title":"t","target_ind":[0]}\n' >odd/trn.json
+cp odd/trn.json odd/tst.json
+tagloom data convert odd --reader xmc -o odd3 >/dev/null 2>&1
+is "$(cat odd3/labels.txt)" "$(printf 'k\ta name')" "a name's tab becomes a blank"
 out=$(tagloom data convert none -o x --compress rar 2>&1)
 has "$out" "wanted none, gz, xz or zst" "a packing that is none"
 

@@ -114,6 +114,8 @@ bad_documents(void)
 	refused("{\"path\":\".\"}", "train.jsonl:1: not valid JSON: duplicate", "so does a repeated key");
 	put("train.jsonl", "{\"id\":\"a\"}\n{\"text\":\"ab\xff\"}\n");
 	refused("{\"path\":\".\"}", "train.jsonl:2:12: byte 0xff is not valid UTF-8", "invalid UTF-8 names file, line and byte");
+	put("train.jsonl", "\xff\xfe{");
+	refused("{\"path\":\".\"}", "train.jsonl: the file is UTF-16 by its first bytes; save it as UTF-8", "UTF-16 is told as such");
 	put("train.jsonl", "{\"text\":[1]}\n");
 	refused("{\"path\":\".\"}", "train.jsonl:1: \"text\" is no string", "a text that is none");
 	put("train.jsonl", "{\"text\":\"a\",\"labels\":\"x\"}\n");

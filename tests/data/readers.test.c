@@ -161,6 +161,12 @@ xmc(void)
 	tl_dataset_free(d);
 	put("Y.tst.txt", "x:1\n");
 	refused("xmc", "\"x:1\" is no label");
+	put("Y.tst.txt", "5 3\n1\n");
+	refused("xmc", "Y.tst.txt: the header says 5 documents, and set");
+	put("Y.tst.txt", "1 2\n2\n");
+	refused("xmc", "Y.tst.txt:2: the label number 2; the header says there are 2, from 0");
+	put("Y.tst.txt", "foo bar\n2\n");
+	refused("xmc", "\"foo\" is no label");
 
 	fresh();
 	put("train_texts.txt", "one\ntwo\n");
@@ -248,6 +254,8 @@ tables(void)
 	refused("csv", "test.csv:2: 3 fields; the header line has 2");
 	put("test.csv", "text,label\na,b\n");
 	refused("csv", "no column \"labels\"");
+	put("test.csv", "text,labels,Text\na,b,c\n");
+	refused("csv", "test.csv:1: the header line has two columns \"text\", 1 and 3; wanted one");
 	put("test.csv", "text,labels\nx,y\n\"a,b\n\n");
 	refused("csv", "test.csv:3: the quoted field that begins here is never closed");
 	put("test.csv", "text,labels\n\"a\"b,c\n");
