@@ -278,7 +278,7 @@ facts_grid(const struct facts *f, const struct side *x)
 		tl_cell_string(c + 2, f->at[i].value[0] ? f->at[i].value[0] : "–");
 		tl_cell_string(c + 3, f->at[i].value[1] ? f->at[i].value[1] : "–");
 	}
-	g->title = tl_strdup(f->n ? "what differs" : "nothing differs in parameters, plugins, data or script");
+	g->title = tl_strdup("what differs");
 	return g;
 }
 
@@ -303,7 +303,10 @@ for_people(const tl_tab *t, const struct side *x, const struct facts *f, tl_outp
 		putchar('\n');
 	}
 	g = facts_grid(f, x);
-	tl_grid_write(g, as, stdout);
+	if (f->n)
+		tl_grid_write(g, as, stdout);
+	else
+		tl_tab_note(as, stdout, "nothing differs in parameters, plugins, data or script");
 	tl_grid_free(g);
 	putchar('\n');
 	tl_tab_note(as, stdout, "delta: the second minus the first; w/l: seeds won and lost by the second.");

@@ -5,6 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Does the run count for this seed (NULL: for all together)? One that needs none counts for each. */
+static bool
+counts(const tl_tab_run *r, const int64_t *seed)
+{
+	return !seed || r->seedless || r->seed == *seed;
+}
+
 /* Sums are taken of differences from the smallest value: equal values have an sd of exactly 0. */
 tl_tab_stats
 tl_tab_stats_of(const tl_tab *t, int data, int arm, int metric, const int64_t *seed)
@@ -15,20 +22,20 @@ tl_tab_stats_of(const tl_tab *t, int data, int arm, int metric, const int64_t *s
 
 	for (int64_t i = from; i < to; i++) {
 		double v = t->run[i].value[metric];
-		if (isnan(v) || (seed && t->run[i].seed != *seed))
+		if (isnan(v) || !counts(&t->run[i], seed))
 			continue;
 		s.min = s.n && s.min < v ? s.min : v;
 		s.max = s.n && s.max > v ? s.max : v;
 		s.n++;
 	}
 	for (int64_t i = from; i < to; i++)
-		if (!isnan(t->run[i].value[metric]) && (!seed || t->run[i].seed == *seed))
+		if (!isnan(t->run[i].value[metric]) && counts(&t->run[i], seed))
 			sum += t->run[i].value[metric] - s.min;
 	if (s.n)
 		s.mean = s.min + sum / s.n;
 	for (int64_t i = from; i < to; i++) {
 		double d = t->run[i].value[metric] - s.min - sum / TL_MAX(s.n, 1);
-		if (!isnan(d) && (!seed || t->run[i].seed == *seed))
+		if (!isnan(d) && counts(&t->run[i], seed))
 			squares += d * d;
 	}
 	if (s.n > 1)

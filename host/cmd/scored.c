@@ -223,16 +223,15 @@ any_empty(const tl_tab *t)
 	return false;
 }
 
-/* Computes and stores what the table's runs lack: the metrics of the list, or empty cells of the table's own columns. Returns how many values. */
+/* Computes and stores what the table's runs lack: the metrics of the list, or empty cells of the table's own columns. Returns how many values; `closed` tells why nothing can be stored. */
 static int
-complete(const tl_tab *t, const char *path, const char *list)
+complete(const tl_tab *t, const char *path, const char *list, tl_error *closed)
 {
 	struct completing c = { .split = t->split };
-	tl_error e = { 0 };
 
 	if (!t->n_runs || (!list && !any_empty(t)))
 		return 0;
-	c.s = tl_store_reopen(path, &e);
+	c.s = tl_store_reopen(path, closed);
 	if (!c.s) /* a copy that cannot be written shows what it has */
 		return 0;
 	c.registry = tl_registry_new();
@@ -274,23 +273,27 @@ spelled(tl_registry *r, const char *list, tl_error *e)
 tl_tab *
 tl_tab_complete(tl_store *s, const tl_tab_side *side, const char *experiment, const char *split, const char *metrics, const char *baseline, tl_error *e)
 {
-	tl_error here = { 0 }, ignored = { 0 }, unknown = { 0 };
+	tl_error here = { 0 }, ignored = { 0 }, unknown = { 0 }, closed = { 0 };
 	tl_tab *t = load(s, side, experiment, split, metrics, baseline, &here), *all;
 
-	if (t && complete(t, tl_store_path(s), NULL)) {
+	if (t && complete(t, tl_store_path(s), NULL, &closed)) {
 		tl_tab_free(t);
 		t = load(s, side, experiment, split, metrics, baseline, &here);
 	} else if (!t && metrics && here.status == TL_USAGE && (all = load(s, side, experiment, split, NULL, baseline, &ignored))) {
 		tl_registry *r = tl_registry_new();
 		char *list = spelled(r, metrics, &unknown);
 		tl_registry_free(r);
-		complete(all, tl_store_path(s), list);
+		complete(all, tl_store_path(s), list, &closed);
 		tl_tab_free(all);
 		here = (tl_error){ 0 };
 		t = load(s, side, experiment, split, list, baseline, &here);
 		free(list);
 		if (!t && unknown.status)
 			here = unknown;
+		else if (!t && closed.status) {
+			here = (tl_error){ 0 };
+			tl_error_set(&here, closed.status, "--metrics %s: not all were measured on %s, and what is computed from stored scores is stored: %s", metrics, split, closed.text);
+		}
 	}
 	if (!t)
 		tl_error_set(e, here.status, "%s", here.text);

@@ -42,8 +42,9 @@ read_values(const tl_tab *t, tl_store *s, struct columns *columns, struct value 
 			return -1;
 		while ((got = tl_rows_next(r, e)) == 1) {
 			int c = column_of(columns, tl_rows_int(r, 0), tl_rows_text(r, 1));
+			double v = tl_rows_null(r, 2) ? NAN : tl_rows_real(r, 2);
 			*values = tl_grow(*values, *n, &capacity, sizeof **values);
-			(*values)[(*n)++] = (struct value){ i, c, tl_rows_null(r, 2) ? NAN : tl_rows_real(r, 2) };
+			(*values)[(*n)++] = (struct value){ i, c, isfinite(v) ? v : NAN }; /* another program may have stored an infinity: undefined, too */
 		}
 		tl_rows_free(r);
 		if (got)

@@ -338,13 +338,19 @@ test_notes(const tl_tab *t, tl_output as, FILE *f)
 	tl_tab_untested(t, as, f);
 }
 
+/* Is another definition of the metric in the table, so that the label tells them apart? */
+static bool
+has_twin(const tl_tab_metric *m)
+{
+	return tl_ends(m->label, "]");
+}
+
 static void
 signature_notes(const tl_tab *t, tl_output as, FILE *f)
 {
 	for (int m = 0; m < t->n_metrics; m++) {
 		const tl_tab_metric *x = &t->metric[m];
-		size_t n = strlen(x->label);
-		if (!n || x->label[n - 1] != ']')
+		if (!has_twin(x))
 			continue;
 		char *s = tl_format("%s: %s", x->label, x->signature);
 		tl_tab_note(as, f, s);
@@ -376,7 +382,7 @@ gap_notes(const tl_tab *t, tl_output as, FILE *f)
 void
 tl_tab_write(const tl_tab *t, int rows, int cols, tl_output as, FILE *f)
 {
-	bool by_seed = rows == TL_BY_SEED || cols == TL_BY_SEED, first = true;
+	bool by_seed = rows == TL_BY_SEED || cols == TL_BY_SEED, first = true, notes = t->tested || t->n_gaps;
 	double *best = all_best(t, by_seed);
 	struct place p = { { 0, 0, 0, -1 } };
 	int turns[3];
@@ -403,7 +409,9 @@ tl_tab_write(const tl_tab *t, int rows, int cols, tl_output as, FILE *f)
 		tl_tab_note(as, f, s);
 		free(s);
 	}
-	if (as != TL_AS_LATEX && t->n_runs)
+	for (int m = 0; m < t->n_metrics; m++)
+		notes = notes || has_twin(&t->metric[m]);
+	if (as != TL_AS_LATEX && t->n_runs && notes)
 		putc('\n', f);
 	if (t->tested)
 		test_notes(t, as, f);

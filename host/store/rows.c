@@ -130,6 +130,10 @@ query(tl_store *s, tl_error *e, const char *sql, const char *types, va_list ap)
 
 	if (!st) {
 		code = sqlite3_prepare_v3(s->db, sql, -1, i >= 0 ? SQLITE_PREPARE_PERSISTENT : 0, &st, NULL);
+		if (code == SQLITE_ERROR) { /* the statement is the program's own, so it is the schema that is wrong */
+			tl_error_set(e, TL_ENVIRONMENT, "%s: its tables are not those of schema version %d (%s); take a copy that is whole", s->path, SCHEMA_VERSION, sqlite3_errmsg(s->db));
+			return NULL;
+		}
 		if (code != SQLITE_OK) {
 			tl_store_fail(s, e, code, "this statement");
 			return NULL;

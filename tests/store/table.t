@@ -162,4 +162,24 @@ for name in $(tagloom sql --format csv "SELECT name FROM sqlite_master WHERE typ
 	grep -q "\*\*\`$name\`\*\*" "$SRC/docs/database.md" && grep -qE "(FROM|JOIN) $name( |;|\$)" examples.sql || missing="$missing $name"
 done
 is "$missing" "" "every table and view is described, with an example"
+
+# --- rows that another program wrote
+tagloom sql --write "INSERT INTO experiment (id, name) VALUES (90, 'hand'); INSERT INTO arm (id, experiment_id, name, is_baseline) VALUES (90, 90, 'base', 1), (91, 90, 'same', 0), (92, 90, 'endless', 0), (93, 90, 'once', 0);
+	INSERT INTO run (id, dataset_id, seed, identity, status, best_epoch, seedless) VALUES (90, 1, 1, 'h90', 'done', 1, 0), (91, 1, 2, 'h91', 'done', 1, 0), (92, 1, 1, 'h92', 'done', 1, 0), (93, 1, 1, 'h93', 'done', 1, 1), (94, 1, 1, 'h94', 'done', 1, 0), (95, 1, 2, 'h95', 'done', 1, 0);
+	INSERT INTO arm_run VALUES (90, 90), (90, 91), (92, 92), (93, 93), (91, 94), (91, 95);
+	INSERT INTO result (run_id, split, epoch, metric_id, value) VALUES (90, 'test', 1, 2, 0.5), (91, 'test', 1, 2, 0.25), (92, 'test', 1, 2, 9e999), (93, 'test', 1, 2, 0.375), (94, 'test', 1, 2, 0.5), (95, 'test', 1, 2, 0.25)"
+out=$(tagloom table --experiment hand --no-tests; echo .)
+has "$out" "base     2  0.3750 ± 0.1768" "an infinite value in another arm takes no digits away"
+has "$out" "endless  1  –" "and is undefined itself"
+is "$(echo "$out" | tail -2)" "$(printf 'hamming_loss  once  +0.0000  1/1\n.')" "nothing stands below where there is nothing to tell"
+out=$(tagloom table --experiment hand --no-tests --cols seed)
+has "$out" "once     0.3750  0.3750" "a run that needs no seed stands under each"
+out=$(tagloom compare hand/base hand/same)
+has "$out" "nothing differs in parameters, plugins, data or script" "arms that differ in nothing"
+is "$(echo "$out" | grep -c "^what  name")" 0 "have no empty table of differences"
+tagloom merge lacking.db "$TAGLOOM_DB" >/dev/null 2>&1
+tagloom sql --write --db lacking.db "DROP TABLE result"
+out=$(tagloom table --db lacking.db 2>&1)
+is "$?" 3 "a database without one of its tables is no usage error"
+has "$out" "its tables are not those of schema version" "and says so"
 done_testing
