@@ -3,6 +3,7 @@
  * or exits fails that test and nothing else.
  */
 #include "base/sanitized.h"
+#include "base/silence.h"
 #include "cmd.h"
 #include "crowd.h"
 #include "lua/script.h"
@@ -109,21 +110,22 @@ limits(void)
 
 /* Why the child has to be ended now, or NULL. */
 static const char *
-too_much(const struct work *w, tl_crowd *crowd, double began, double *heard, char *calls)
+too_much(const struct work *w, pid_t pid, tl_crowd *crowd, tl_silence *all, tl_silence *since, char *calls)
 {
 	static char text[200];
-	double now = tl_seconds();
+	bool silent;
 
 	if (w->page->running[TL_PAGE_CALLS] != *calls) {
 		*calls = w->page->running[TL_PAGE_CALLS];
-		*heard = now;
+		*since = tl_heard();
 	}
-	w->page->hung = now - *heard > w->quiet || now - began > SECONDS;
-	if (now - *heard > w->quiet && w->page->running[0])
+	silent = tl_silent(since, pid, w->quiet);
+	w->page->hung = silent || tl_silent(all, pid, SECONDS);
+	if (silent && w->page->running[0])
 		snprintf(text, sizeof text, "it hangs: a call of %.60s has not returned for %g s", w->page->running, w->quiet);
-	else if (now - *heard > w->quiet)
+	else if (silent)
 		snprintf(text, sizeof text, "it hangs: no sign of life for %g s", w->quiet);
-	else if (now - began > SECONDS)
+	else if (w->page->hung)
 		snprintf(text, sizeof text, "it took longer than %d s and was stopped", SECONDS);
 	else if (tl_crowded(crowd))
 		snprintf(text, sizeof text, "it started too many processes and threads");
@@ -137,14 +139,14 @@ static int
 wait_for(const struct work *w, pid_t pid, const char **why)
 {
 	struct timespec nap = { 0, 2000000 };
-	double began = tl_seconds(), heard = began;
+	tl_silence all = tl_heard(), since = all;
 	tl_crowd crowd = tl_crowd_watch(pid, tl_crowd_bound(THREADS));
 	char calls = w->page->running[TL_PAGE_CALLS];
 	siginfo_t info = { 0 };
 	int status = 0;
 
 	*why = NULL;
-	while (!waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid != pid && !(*why = too_much(w, &crowd, began, &heard, &calls)))
+	while (!waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid != pid && !(*why = too_much(w, pid, &crowd, &all, &since, &calls)))
 		nanosleep(&nap, NULL);
 	kill(pid, SIGKILL);
 	kill(-pid, SIGKILL);

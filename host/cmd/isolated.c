@@ -47,15 +47,13 @@ isolated_child(int fd, int (*fn)(void *, tl_text *, tl_error *), void *arg)
 
 /* Has a call of a plugin lasted too long? e: which one. */
 static bool
-hangs(const char *page, char *calls, double *heard, tl_error *e)
+hangs(pid_t pid, const char *page, char *calls, tl_silence *silence, tl_error *e)
 {
-	double now = tl_seconds();
-
 	if (page[TL_PAGE_CALLS] != *calls || !page[0]) {
 		*calls = page[TL_PAGE_CALLS];
-		*heard = now;
+		*silence = tl_heard();
 	}
-	if (now - *heard <= tl_plugin_patience())
+	if (!tl_silent(silence, pid, tl_plugin_patience()))
 		return false;
 	tl_error_set(e, TL_FAILED, "%s hangs: its %s has not returned for %d s (TAGLOOM_PATIENCE sets how long is too long)", page, page + TL_PAGE_CALLBACK, tl_plugin_patience());
 	return true;
@@ -66,13 +64,13 @@ static int
 listen_to(pid_t pid, int fd, const char *page, tl_text *all, tl_error *e)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	double heard = tl_seconds();
+	tl_silence silence = tl_heard();
 	char buffer[4096], calls = 0;
 	siginfo_t info = { 0 };
 	ssize_t got = 1;
 	int status = 0;
 
-	while (got && !hangs(page, &calls, &heard, e)) {
+	while (got && !hangs(pid, page, &calls, &silence, e)) {
 		int ready = poll(&p, 1, 100);
 		if (ready > 0 && (got = read(fd, buffer, sizeof buffer)) > 0)
 			tl_text_bytes(all, buffer, (size_t)got);

@@ -97,7 +97,8 @@ start(tl_sweep *s, tl_job *j, tl_error *e)
 	fcntl(fd[0], F_SETFL, O_NONBLOCK);
 	j->pid = pid;
 	j->pipe = fd[0];
-	j->started = j->heard = tl_seconds();
+	j->heard = tl_heard();
+	j->started = j->heard.since;
 	j->crowd = tl_crowd_watch(pid, tl_crowd_bound(threads_of(s)));
 	return 0;
 }
@@ -108,7 +109,7 @@ take_line(tl_sweep *s, tl_job *j, char *line)
 {
 	char *rest = strchr(line, '\t');
 
-	j->heard = tl_seconds();
+	j->heard = tl_heard();
 	if (!rest)
 		return;
 	*rest++ = 0;
@@ -118,7 +119,7 @@ take_line(tl_sweep *s, tl_job *j, char *line)
 		if (sscanf(rest, "%lld\t%lld\t%lld\t%lf\t%lf\t%lf\t%63s", &epoch, &step, &steps, &j->loss, &j->tokens_per_second, &j->value, j->metric) < 6)
 			return;
 		if (!j->first_beat) {
-			j->first_beat = j->heard;
+			j->first_beat = j->heard.since;
 			j->first_step = step;
 		}
 		j->epoch = epoch;
@@ -287,7 +288,7 @@ watch(tl_sweep *s)
 		tl_job *j = &s->job[i];
 		if (j->pid <= 0)
 			continue;
-		if (!j->killed_why && j->timeout > 0 && now - j->heard > j->timeout) {
+		if (!j->killed_why && j->timeout > 0 && tl_silent(&j->heard, j->pid, j->timeout)) {
 			j->killed_why = "no sign of life for longer than train.timeout";
 			j->killed_for_plugin = true;
 			end_now(j);

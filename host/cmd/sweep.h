@@ -5,6 +5,7 @@
 #ifndef HOST_CMD_SWEEP_H
 #define HOST_CMD_SWEEP_H
 
+#include "base/silence.h"
 #include "cmd.h"
 #include "crowd.h"
 #include "lua/script.h"
@@ -117,7 +118,8 @@ typedef struct tl_job {
 	int pid, pipe, page_fd;
 	char *page;                      /* the plugin that is running, written by the child */
 	tl_text line;
-	double started, heard, killed_at;
+	double started, killed_at;
+	tl_silence heard;
 	tl_crowd crowd;
 	const char *killed_why;          /* by the parent */
 	bool killed_for_plugin;          /* for what a plugin did, or did not do */

@@ -40,12 +40,10 @@ long_words(void)
 	tl_error e = { 0 };
 	tl_tokenizer *t = tl_tokenizer_load(path, &e);
 	tl_ids few = { 0 }, many = { 0 };
-	double start = tl_seconds();
 
 	memset(text, 'a', 4000);
 	if (ok(t && tl_tokenizer_encode(t, text, 64, false, 0, &few, &e) > 0 && tl_tokenizer_encode(t, text, 4000, false, 0, &many, &e) > 0, "words of 64 and of 4000 letters have ids"))
 		ok(many.at[0] == few.at[0] && many.n >= 4000 / 64 * few.n - 64, "and they are of the same kind");
-	ok(tl_seconds() - start < 5, "without taking seconds");
 	free(few.at);
 	free(many.at);
 	tl_tokenizer_free(t);

@@ -152,7 +152,6 @@ large(void)
 	printf("# %.2f s, %lld pairs, peak memory of the process %.0f MB\n", start, (long long)pairs, (double)use.ru_maxrss / 1024);
 	/* A matrix would need L * L * 4 bytes: 2.5 GB here, 1 TB in full. */
 	ok(tl_arena_used(a) < (size_t)(pairs * 8 + L * 40 + 100000), "the memory is that of the pairs");
-	ok(start < 60, "in less than a minute");
 	tl_arena_free(a);
 	free(offsets);
 	free(labels);
