@@ -19,6 +19,7 @@ struct tl_script {
 	bool trust;
 	tl_registry *registry;
 	const json_t *given;          /* sources of the database instead of files; NULL */
+	bool loaded;                  /* the script has run: callbacks may read what it did not */
 	json_t *experiments, *sources;
 	size_t memory, memory_limit;  /* bytes */
 	int64_t budget;               /* instructions left of this call */

@@ -91,29 +91,33 @@ plain_path(const char *path)
 	return out;
 }
 
+/* The text that the database holds of it, with its key (malloc'd), or NULL. */
 static const char *
-given_source(const tl_script *s, const char *path)
+given_source(const tl_script *s, const char *path, char **key)
 {
 	const char *text = NULL;
-	char *plain;
 
+	*key = NULL;
 	if (!s->given)
 		return NULL;
-	plain = plain_path(path);
-	text = json_string_value(json_object_get(s->given, plain));
+	*key = plain_path(path);
+	text = json_string_value(json_object_get(s->given, *key));
 	if (!text && under(path, s->dir)) {
-		free(plain);
-		plain = plain_path(path + strlen(s->dir));
-		text = json_string_value(json_object_get(s->given, plain));
+		free(*key);
+		*key = plain_path(path + strlen(s->dir));
+		text = json_string_value(json_object_get(s->given, *key));
 	}
-	free(plain);
+	if (!text) {
+		free(*key);
+		*key = NULL;
+	}
 	return text;
 }
 
 static void
 keep_source(tl_script *s, const char *key, const char *text, size_t n)
 {
-	json_t *v = json_stringn(text, n);
+	json_t *v = memchr(text, 0, n) ? NULL : json_stringn(text, n); /* what is no text the database does not keep */
 
 	if (v)
 		json_object_set_new(s->sources, key, v);
@@ -124,18 +128,17 @@ static bool
 push_source(lua_State *L, const char *path)
 {
 	tl_script *s = tl_script_of(L);
-	char real[PATH_MAX], why[PATH_MAX + 200], *text = NULL;
-	const char *given = given_source(s, path), *key;
+	char real[PATH_MAX], why[PATH_MAX + 200], *text = NULL, *known;
+	const char *given = given_source(s, path, &known), *key;
 	tl_error e = { 0 };
 	struct stat st;
 	size_t n;
 
 	if (given) {
-		char *plain = plain_path(path);
-		keep_source(s, plain, given, strlen(given));
+		keep_source(s, known, given, strlen(given));
 		lua_pushstring(L, given);
-		lua_pushstring(L, plain);
-		free(plain);
+		lua_pushstring(L, known);
+		free(known);
 		return true;
 	}
 	if (!resolve(s, path, true, real, why, sizeof why)) {
@@ -213,8 +216,8 @@ static int
 sandbox_open(lua_State *L)
 {
 	tl_script *s = tl_script_of(L);
-	const char *path = luaL_checkstring(L, 1), *given = given_source(s, path), *key;
-	char real[PATH_MAX], why[PATH_MAX + 200], *text = NULL;
+	char real[PATH_MAX], why[PATH_MAX + 200], *text = NULL, *known;
+	const char *path = luaL_checkstring(L, 1), *given = given_source(s, path, &known), *key;
 	luaL_Stream *p;
 	size_t n;
 
@@ -227,6 +230,8 @@ sandbox_open(lua_State *L)
 	p->closef = NULL;
 	luaL_setmetatable(L, LUA_FILEHANDLE);
 	if (given) {
+		keep_source(s, known, given, strlen(given));
+		free(known);
 		p->f = tmpfile();
 		if (p->f && (fputs(given, p->f) < 0 || fseek(p->f, 0, SEEK_SET)))
 			errno = EIO;
@@ -267,8 +272,9 @@ source_there(tl_script *s, const char *path)
 	char real[PATH_MAX], why[PATH_MAX + 200], *in_dir;
 	bool there;
 
-	if (s->given)
-		return json_object_get(s->given, path) != NULL;
+	there = s->given && json_object_get(s->given, path);
+	if (there || (s->given && !s->loaded))
+		return there;
 	in_dir = tl_path_join(s->dir, path);
 	there = tl_exists(in_dir) && resolve(s, in_dir, true, real, why, sizeof why);
 	free(in_dir);

@@ -109,6 +109,12 @@ protected_load(lua_State *L)
 	lua_call(L, 1, 2);                    /* tl, finish */
 	lua_pushvalue(L, TL);
 	lua_setfield(L, LOADED, "tagloom");
+	if (call->n >= 3 && !memcmp(call->text, "\xef\xbb\xbf", 3)) { /* a byte order mark is no text */
+		call->text += 3;
+		call->n -= 3;
+	}
+	if (call->n && *call->text == LUA_SIGNATURE[0])
+		return luaL_error(L, "%s: bytecode is not read; give the script's text", s->name);
 	while (call->n && *call->text == '#') { /* a first line for the shell; its newline stays, so that lines keep their numbers */
 		const char *end = memchr(call->text, '\n', call->n);
 		call->n -= end ? (size_t)(end - call->text) : call->n;
@@ -187,7 +193,7 @@ tl_script_load(const char *path, const tl_script_options *o, tl_error *e)
 	s->n_define = o->n_define;
 	s->trust = o->trust;
 	s->registry = o->registry;
-	s->given = o->sources;
+	s->given = json_incref((json_t *)(uintptr_t)o->sources); /* callbacks read them, too */
 	s->sources = json_object();
 	s->memory_limit = o->trust ? SIZE_MAX / 2 : TL_LUA_MEMORY;
 	set_paths(s, path);
@@ -218,7 +224,7 @@ tl_script_load(const char *path, const tl_script_options *o, tl_error *e)
 	if (bad)
 		goto bad;
 	s->define = NULL; /* belongs to the caller */
-	s->given = NULL;
+	s->loaded = true;
 	free(text);
 	return s;
 bad:
@@ -289,6 +295,7 @@ tl_script_free(tl_script *s)
 	free(s->allowed);
 	json_decref(s->experiments);
 	json_decref(s->sources);
+	json_decref((json_t *)(uintptr_t)s->given);
 	free(s->stuck_text);
 	free(s->path);
 	free(s->dir);

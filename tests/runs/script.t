@@ -31,6 +31,16 @@ is "$? $(sql "SELECT group_concat(n, ' ') FROM (SELECT max(epoch) AS n FROM resu
 	"0 3 4" "on_epoch stops a run"
 is "$(sql "SELECT group_concat(path, ' ') FROM (SELECT path FROM source JOIN experiment x ON x.id = experiment_id WHERE x.name = 'stop' ORDER BY path)")" "lib/helper.lua stop.lua" "every file that was read is kept"
 has "$(sql "SELECT text FROM message WHERE text LIKE '%on_epoch%'")" "stopped by on_epoch after epoch 3" "and the run says so"
+echo 1 >lib/last && echo 'return {}' >lib/later.lua
+printf '\357\273\277' >told.lua
+sed 's/"stop"/"told"/; s/helper.stop/function(run) local later = require "lib.later"; if run.epoch == math.tointeger(tonumber(io.lines("lib\/last")())) then return "stop" end end/; s/^return/local last = io.open(".\/lib\/last"):read("n")\n&/' stop.lua >>told.lua
+tagloom run told.lua --db a.db >out 2>err
+is "$? $(sql "SELECT group_concat(n, ' ') FROM (SELECT max(epoch) AS n FROM result JOIN run ON run.id = run_id JOIN arm_run USING (run_id) JOIN arm ON arm.id = arm_id JOIN experiment x ON x.id = experiment_id WHERE x.name = 'told' AND split = 'valid' GROUP BY run_id)")" \
+	"0 1 1" "also one that reads a file beside the script, which a byte order mark may begin"
+rm lib/last
+has "$(tagloom reproduce --db a.db "$(sql "SELECT max(id) FROM run")" 2>&1)" "same bits" "and reads it from the database when it is reproduced"
+out=$(tagloom run told.lua --db a.db --only full --only other 2>&1)
+is "$? $out" "2 tagloom run: --only full and --only other: wanted one arm" "two arms to run alone are one too many"
 
 printf 'local tl = require "tagloom"\nreturn tl.experiment { name = "w", data = tl.dataset { path = "data" }, model = { tl.label.classifier {}, tl.encoder.bow { dim = 8 } } }\n' >wiring.lua
 tagloom run wiring.lua --db c.db >out 2>err
