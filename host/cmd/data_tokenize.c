@@ -1,32 +1,13 @@
 /* data_tokenize.c - token ids of JSON Lines, one array a line. */
 #include "datasets.h"
+#include "feed.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/data.h"
-#include "data/load.h"
 #include "data/unicode.h"
-
-/* Lines of standard input, or of a file that may be compressed. */
-struct input { tl_lines *lines; char *line; size_t capacity; int64_t number; const char *name; };
-
-static int
-next(struct input *in, const char **text, size_t *n, tl_error *e)
-{
-	ssize_t got;
-
-	if (in->lines)
-		return tl_lines_next(in->lines, text, n, &in->number, e);
-	errno = 0;
-	if ((got = getline(&in->line, &in->capacity, stdin)) < 0)
-		return errno && ferror(stdin) ? tl_error_set(e, TL_ENVIRONMENT, "standard input cannot be read: %s", strerror(errno)) : 0;
-	in->number++;
-	*text = in->line;
-	*n = (size_t)got - (got && in->line[got - 1] == '\n');
-	return 1;
-}
 
 /* jansson wants valid UTF-8: what is not becomes U+FFFD first, as everywhere where texts are read for tokens. */
 static char *
@@ -50,7 +31,7 @@ mend(const char *text, size_t *n)
 }
 
 static int
-one(const tl_tokenizer *t, const char *text, size_t n, const struct input *in, tl_ids *ids, tl_text *line, tl_error *e)
+one(const tl_tokenizer *t, const char *text, size_t n, const tl_feed *in, tl_ids *ids, tl_text *line, tl_error *e)
 {
 	char what[300], *mended = NULL;
 	json_t *doc, *body;
@@ -94,26 +75,21 @@ one(const tl_tokenizer *t, const char *text, size_t n, const struct input *in, t
 int
 tl_data_tokenize(const char *tokenizer, const char *file_or_dash, tl_error *e)
 {
-	bool standard = !file_or_dash || !strcmp(file_or_dash, "-");
-	struct input in = { .name = standard ? "standard input" : file_or_dash };
+	tl_feed in = { 0 };
 	tl_tokenizer *t = tl_tokenizer_load(tokenizer, e);
 	tl_ids ids = { 0 };
 	tl_text line = { 0 };
 	int64_t replaced = 0;
 	const char *text;
 	size_t n;
-	int got = t ? 1 : -1;
+	int got = t && !tl_feed_open(&in, file_or_dash, &replaced, e) ? 1 : -1;
 
-	if (t && !standard && !(in.lines = tl_lines_open(file_or_dash, &replaced, e)))
-		got = tl_error_set(e, TL_ENVIRONMENT, "%s: there is no such file", file_or_dash);
-	while (got > 0 && (got = next(&in, &text, &n, e)) > 0)
+	while (got > 0 && (got = tl_feed_next(&in, &text, &n, e)) > 0)
 		if (n && one(t, text, n, &in, &ids, &line, e) < 0)
 			got = -1;
 	if (!got && fflush(stdout))
 		got = tl_error_set(e, TL_ENVIRONMENT, "standard output cannot be written: %s", strerror(errno));
-	if (in.lines)
-		tl_lines_close(in.lines);
-	free(in.line);
+	tl_feed_close(&in);
 	free(ids.at);
 	tl_text_free(&line);
 	tl_tokenizer_free(t);

@@ -1,9 +1,9 @@
 /* predict.c - tagloom predict: labels and scores of new texts as JSON Lines. */
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "feed.h"
 #include "trained.h"
 
 enum { CHUNK = 256 };
@@ -106,29 +106,22 @@ take_line(struct predictor *p, const char *line, size_t n, const char *path, tl_
 static int
 predict(struct predictor *p, const char *path, tl_error *e)
 {
-	FILE *f = strcmp(path, "-") ? fopen(path, "r") : stdin;
-	char *line = NULL;
-	size_t capacity = 0;
-	ssize_t n;
-	int status = 0;
+	tl_feed in;
+	const char *line;
+	size_t n;
+	int status = tl_feed_open(&in, path, NULL, e), got = !status;
 
-	if (!f)
-		return tl_error_set(e, TL_ENVIRONMENT, "%s: %s", path, strerror(errno));
-	while (!status && (n = getline(&line, &capacity, f)) >= 0) {
-		p->line++;
+	while (!status && (got = tl_feed_next(&in, &line, &n, e)) > 0) {
 		while (n > 0 && strchr("\r\n \t", line[n - 1]))
 			n--;
+		p->line = in.number;
 		if (n > 0)
-			status = take_line(p, line, (size_t)n, path, e);
+			status = take_line(p, line, n, in.name, e);
 	}
-	if (!status && ferror(f))
-		status = tl_error_set(e, TL_ENVIRONMENT, "%s: it cannot be read to its end", path);
 	/* What came before a bad line is still answered. */
-	if (flush(p, status ? NULL : e) < 0)
+	if (flush(p, status || got < 0 ? NULL : e) < 0 || got < 0)
 		status = -1;
-	free(line);
-	if (f != stdin)
-		fclose(f);
+	tl_feed_close(&in);
 	return status;
 }
 
@@ -165,7 +158,7 @@ run(const tl_args *a, tl_error *e)
 
 static const tl_option options[] = {
 	{ "--run", "RUN", "number or identity of a run that is done" },
-	{ "--input", "FILE", "JSON Lines {\"id\", \"text\"}; - for standard input" },
+	{ "--input", "FILE", "JSON Lines {\"id\", \"text\"}, plain or compressed; - for standard input" },
 	{ "--db", "FILE", "the results database" },
 	{ "--threshold", "P", "labels with a probability above P (0.5)" },
 	{ "--top", "K", "the K best labels instead" },

@@ -59,6 +59,11 @@ is $? 2 "a run that is not there: exit status 2"
 has "$(cat e)" "there is no run 999" "and a sentence"
 tagloom predict --db r.db --run "$cnn" --input in.jsonl --top 0 >p 2>e
 is $? 2 "--top 0: exit status 2"
+printf '\357\273\277' | cat - in.jsonl | sed 's/$/\r/' >mark.jsonl
+xz -k mark.jsonl
+tagloom predict --db r.db --run "$cnn" --input in.jsonl >p 2>/dev/null
+is "$(tagloom predict --db r.db --run "$cnn" --input mark.jsonl.xz 2>&1)" "$(cat p)" "a compressed file, a byte order mark and carriage returns: the same"
+is "$(tagloom predict --db r.db --run "$cnn" --input - <mark.jsonl 2>&1)" "$(cat p)" "and on standard input"
 tagloom predict --db r.db --run "$cnn" --input none.jsonl >p 2>e
 is $? 3 "a file that is not there: exit status 3"
 
