@@ -6,9 +6,11 @@ local function text(v)
 	if type(v) == "string" then return v end
 	if math.type(v) == "float" then return string.format("%.14g", v) end
 	if type(v) == "table" then
-		local parts = {}
-		for i, x in ipairs(v) do parts[i] = text(x) end
-		return "{" .. table.concat(parts, ",") .. "}"
+		local module, parts = t.is_module(v), {}
+		local given = module and v.params or v
+		for i, x in ipairs(given) do parts[i] = text(x) end
+		for _, k in ipairs(t.sorted(given)) do parts[#parts + 1] = k .. "=" .. text(given[k]) end
+		return (module and v.name or "") .. "{" .. table.concat(parts, ",") .. "}"
 	end
 	return tostring(v)
 end

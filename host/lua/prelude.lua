@@ -89,6 +89,19 @@ local function is(v, tag)
 	return type(v) == "table" and getmetatable(v) == tag
 end
 
+-- What is made is checked when it is made: a key that is set afterwards would go unchecked, or nowhere.
+function Module.__newindex(m, k)
+	fail("%s: %s cannot be set afterwards; give it to the constructor, or to an arm as { %s = { %s = ... } }", m.name, tostring(k), m.name, tostring(k))
+end
+function Dataset.__newindex(_, k)
+	fail("tl.dataset: %s cannot be set afterwards; write tl.dataset { %s = ... }", tostring(k), tostring(k))
+end
+local inside = setmetatable({}, { __mode = "k" }) -- what an experiment holds, by the table that the script sees
+function Experiment.__index(e, k) return inside[e][k] end
+function Experiment.__newindex(_, k)
+	fail("tl.experiment: %s cannot be set afterwards; write tl.experiment { %s = ... }", tostring(k), tostring(k))
+end
+
 -- -D ----------------------------------------------------------------------------------------------------------------------
 local overrides, asked = {}, {} -- { key =, text =, used = } in the order given; script arguments asked for: name -> true
 for i, text in ipairs(host.define) do
@@ -314,7 +327,9 @@ function tl.experiment(x)
 	e.seeds = copy(x.seeds or { 1 })
 	check_seeds(e.seeds, where)
 	e.arms = x.arms and copy(x.arms)
-	return setmetatable(e, Experiment)
+	local made = setmetatable({}, Experiment)
+	inside[made] = e
+	return made
 end
 
 -- Arms of an experiment as { { name =, changes = }, ... } and the baseline's name.

@@ -90,6 +90,8 @@ arms(void)
 	gives("grid: every combination, the last key fastest", ONE("arms = tl.grid { ['bow.dim'] = { 4, 6 }, ['train.lr'] = { 0.1, 1e-5 } }"), NULL,
 	      "bow.dim=4, train.lr=0.1*[d 512]{bow{\"dim\":4} classifier{}}{\"lr\":0.1}\nbow.dim=4, train.lr=1e-05[d 512]{bow{\"dim\":4} classifier{}}{\"lr\":1e-5}\n"
 	      "bow.dim=6, train.lr=0.1[d 512]{bow{\"dim\":6} classifier{}}{\"lr\":0.1}\nbow.dim=6, train.lr=1e-05[d 512]{bow{\"dim\":6} classifier{}}{\"lr\":1e-5}");
+	gives("grid over modules and changes: names tell them apart", ONE("arms = tl.grid { bow = { tl.encoder.cnn { dim = 3, widths = { 2, 3 } }, { dim = 5 } } }"), NULL,
+	      "bow=cnn{dim=3,widths={2,3}}*[d 512]{cnn{\"dim\":3,\"widths\":[2,3]} classifier{}}{}\nbow={dim=5}[d 512]{bow{\"dim\":5} classifier{}}{}");
 	gives("zip: first with first", ONE("arms = tl.zip { ['bow.dim'] = { 4, 6 }, ['data.max_length'] = { 10, 20 } }"), NULL,
 	      "bow.dim=4, data.max_length=10*[d 10]{bow{\"dim\":4} classifier{}}{}\nbow.dim=6, data.max_length=20[d 20]{bow{\"dim\":6} classifier{}}{}");
 	gives("concat: the same arm once", ONE("arms = tl.concat(tl.ablate { a = { classifier = { dropout = 0.5 } } }, tl.ablate { b = { bow = { dim = 2 } } })"), NULL,
@@ -190,6 +192,9 @@ mistakes(void)
 	refused("two arms of one name", ONE("arms = { {'a', {}}, {'a', {}} }"), NULL, "two arms are called a");
 	refused("an arm's name of two lines", ONE("arms = { {'a\\nb', {}} }"), NULL, "x.lua:3: arms: wanted an arm's name, a line of text, found \"a\\nb\"");
 	refused("a dataset's name of two lines", HEAD "tl.dataset { path = 'd', name = 'a\\nb' }", NULL, "tl.dataset: name = \"a\\nb\": wanted a line of text");
+	refused("a parameter that is set afterwards", HEAD "local m = tl.encoder.bow {}\nm.dim = 3", NULL, "x.lua:4: bow: dim cannot be set afterwards; give it to the constructor, or to an arm as { bow = { dim = ... } }");
+	refused("a key of a dataset that is set afterwards", HEAD "D.limit = 3", NULL, "x.lua:3: tl.dataset: limit cannot be set afterwards");
+	refused("a key of an experiment that is set afterwards", HEAD "local e = tl.experiment { name = 'x', data = D, " MODEL " }\ne.seeds = { 1.5 }", NULL, "x.lua:4: tl.experiment: seeds cannot be set afterwards");
 	refused("two modules of one name", HEAD "return tl.experiment { name = 'x', data = D, model = { tl.encoder.bow { }, tl.label.classifier { }, tl.label.classifier { } } }", NULL,
 	        "two modules are called classifier; give one of them another name");
 	refused("a reserved name", HEAD "local m = tl.label.classifier { name = 'train' }", NULL, "x.lua:3: tl.label.classifier: name = \"train\"");
