@@ -1,6 +1,6 @@
 /* data_tokenize.c - token ids of JSON Lines, one array a line. */
 #include "datasets.h"
-#include "feed.h"
+#include "text_lines.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ mend(const char *text, size_t *n)
 }
 
 static int
-one(const tl_tokenizer *t, const char *text, size_t n, const tl_feed *in, tl_ids *ids, tl_text *line, tl_error *e)
+one(const tl_tokenizer *t, const char *text, size_t n, const tl_text_lines *in, tl_ids *ids, tl_text *line, tl_error *e)
 {
 	char what[300], *mended = NULL;
 	json_t *doc, *body;
@@ -75,21 +75,21 @@ one(const tl_tokenizer *t, const char *text, size_t n, const tl_feed *in, tl_ids
 int
 tl_data_tokenize(const char *tokenizer, const char *file_or_dash, tl_error *e)
 {
-	tl_feed in = { 0 };
+	tl_text_lines in = { 0 };
 	tl_tokenizer *t = tl_tokenizer_load(tokenizer, e);
 	tl_ids ids = { 0 };
 	tl_text line = { 0 };
 	int64_t replaced = 0;
 	const char *text;
 	size_t n;
-	int got = t && !tl_feed_open(&in, file_or_dash, &replaced, e) ? 1 : -1;
+	int got = t && !tl_text_lines_open(&in, file_or_dash, &replaced, e) ? 1 : -1;
 
-	while (got > 0 && (got = tl_feed_next(&in, &text, &n, e)) > 0)
+	while (got > 0 && (got = tl_text_lines_next(&in, &text, &n, e)) > 0)
 		if (n && one(t, text, n, &in, &ids, &line, e) < 0)
 			got = -1;
 	if (!got && fflush(stdout))
 		got = tl_error_set(e, TL_ENVIRONMENT, "standard output cannot be written: %s", strerror(errno));
-	tl_feed_close(&in);
+	tl_text_lines_close(&in);
 	free(ids.at);
 	tl_text_free(&line);
 	tl_tokenizer_free(t);

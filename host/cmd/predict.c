@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "feed.h"
+#include "text_lines.h"
 #include "trained.h"
 
 enum { CHUNK = 256 };
@@ -106,12 +106,12 @@ take_line(struct predictor *p, const char *line, size_t n, const char *path, tl_
 static int
 predict(struct predictor *p, const char *path, tl_error *e)
 {
-	tl_feed in;
+	tl_text_lines in;
 	const char *line;
 	size_t n;
-	int status = tl_feed_open(&in, path, NULL, e), got = !status;
+	int status = tl_text_lines_open(&in, path, NULL, e), got = !status;
 
-	while (!status && (got = tl_feed_next(&in, &line, &n, e)) > 0) {
+	while (!status && (got = tl_text_lines_next(&in, &line, &n, e)) > 0) {
 		while (n > 0 && strchr("\r\n \t", line[n - 1]))
 			n--;
 		p->line = in.number;
@@ -121,7 +121,7 @@ predict(struct predictor *p, const char *path, tl_error *e)
 	/* What came before a bad line is still answered. */
 	if (flush(p, status || got < 0 ? NULL : e) < 0 || got < 0)
 		status = -1;
-	tl_feed_close(&in);
+	tl_text_lines_close(&in);
 	return status;
 }
 

@@ -364,6 +364,18 @@ check_fit(tl_model *m, tl_error *e)
 	return 0;
 }
 
+/* An encoder reads tokens of texts; a reader may have brought bags of words alone. */
+static int
+check_texts(const tl_model *m, tl_error *e)
+{
+	const tl_split *s = m->dataset ? &m->dataset->split[TL_TRAIN] : NULL;
+	bool any = !s || !m->encoder || m->injection || !s->features.n;
+
+	for (int64_t i = 0; !any && i < s->n; i++)
+		any = s->text_length[i] > 0;
+	return any ? 0 : tl_error_set(e, TL_USAGE, "%s reads texts, and the dataset %s has features only; tl.label.linear reads those", m->encoder->who, m->dataset->name);
+}
+
 /*
  * As many tokens as a document may have must fit the encoder: the data set's max_length, and where a module joins labels to the document as many more, up to that
  * module's own max_length.
@@ -422,7 +434,7 @@ build(tl_model *m, const tl_model_setup *setup, tl_error *e)
 		if (i != m->encoder && (fill(m, i, json_array_get(setup->modules, (size_t)k), e) < 0 || call_check(i, e) < 0))
 			return -1;
 	}
-	if (check_fit(m, e) < 0 || tl_wire(m, e) < 0 || check_longest(m, e) < 0 || tl_create_weights(m, e) < 0)
+	if (check_fit(m, e) < 0 || tl_wire(m, e) < 0 || check_texts(m, e) < 0 || check_longest(m, e) < 0 || tl_create_weights(m, e) < 0)
 		return -1;
 	for (int k = 0; k < m->n; k++) {
 		bind_losses(m, &m->instance[k], e);

@@ -42,6 +42,11 @@ has "$(tagloom reproduce --db a.db "$(sql "SELECT max(id) FROM run")" 2>&1)" "sa
 out=$(tagloom run told.lua --db a.db --only full --only other 2>&1)
 is "$? $out" "2 tagloom run: --only full and --only other: wanted one arm" "two arms to run alone are one too many"
 
+mkdir -p bag && printf 'a 1:1\nb 2:1\n' >bag/train.svm && cp bag/train.svm bag/test.svm
+printf 'local tl = require "tagloom"\nreturn tl.experiment { name = "bag", data = tl.dataset { path = "bag", reader = "svmlight" }, model = { tl.encoder.bow { dim = 8 }, tl.label.classifier {} } }\n' >bag.lua
+out=$(tagloom run bag.lua --db c.db 2>&1)
+is "$? $([ -e c.db ]; echo $?)" "2 1" "an encoder over bags of words: status 2, nothing is started"
+has "$out" "reads texts, and the dataset bag has features only; tl.label.linear reads those" "and the sentence says why"
 printf 'local tl = require "tagloom"\nreturn tl.experiment { name = "w", data = tl.dataset { path = "data" }, model = { tl.label.classifier {}, tl.encoder.bow { dim = 8 } } }\n' >wiring.lua
 tagloom run wiring.lua --db c.db >out 2>err
 is "$? $([ -e c.db ]; echo $?)" "2 1" "a wiring mistake: status 2, nothing is started"

@@ -1,23 +1,23 @@
-/* feed.c - lines of a file or of standard input. */
-#include "feed.h"
+/* text_lines.c - lines of a file or of standard input. */
+#include "text_lines.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 int
-tl_feed_open(tl_feed *in, const char *file_or_dash, int64_t *replaced, tl_error *e)
+tl_text_lines_open(tl_text_lines *in, const char *file_or_dash, int64_t *replaced, tl_error *e)
 {
 	bool standard = !file_or_dash || !strcmp(file_or_dash, "-");
 
-	*in = (tl_feed){ .name = standard ? "standard input" : file_or_dash };
+	*in = (tl_text_lines){ .name = standard ? "standard input" : file_or_dash };
 	if (standard || (in->lines = tl_lines_open(file_or_dash, replaced, e)))
 		return 0;
 	return tl_error_set(e, TL_ENVIRONMENT, "%s: there is no such file", file_or_dash);
 }
 
 int
-tl_feed_next(tl_feed *in, const char **text, size_t *n, tl_error *e)
+tl_text_lines_next(tl_text_lines *in, const char **text, size_t *n, tl_error *e)
 {
 	ssize_t got;
 
@@ -36,10 +36,10 @@ tl_feed_next(tl_feed *in, const char **text, size_t *n, tl_error *e)
 }
 
 void
-tl_feed_close(tl_feed *in)
+tl_text_lines_close(tl_text_lines *in)
 {
 	if (in->lines)
 		tl_lines_close(in->lines);
 	free(in->line);
-	*in = (tl_feed){ 0 };
+	*in = (tl_text_lines){ 0 };
 }
