@@ -219,7 +219,7 @@ tl_latex_put(FILE *f, const char *s)
 			fputs("\\textasciitilde{}", f);
 		else if (*s == '^')
 			fputs("\\textasciicircum{}", f);
-		else if (*s == '<' || *s == '>')
+		else if (*s == '<' || *s == '>' || *s == '|') /* other characters in TeX's old fonts */
 			fprintf(f, "$%c$", *s);
 		else if (!strncmp(s, "±", 2))
 			fputs("$\\pm$", f), s++;
@@ -356,9 +356,10 @@ as_latex(const tl_grid *g, FILE *f)
 	for (int64_t i = -1; i < g->rows; i++) {
 		for (int64_t j = 0; j < g->columns; j++) {
 			const tl_cell *c = i < 0 ? NULL : g->cell + i * g->columns + j;
-			fputs(j ? " & " : "", f);
+			const char *text = c ? c->text : g->head[j];
+			fputs(j ? " & " : text && (*text == '[' || *text == '*') ? "{}" : "", f); /* a line's end takes these for its own */
 			fputs(c && c->bold ? "\\textbf{" : "", f);
-			tl_latex_put(f, c ? c->text : g->head[j]);
+			tl_latex_put(f, text);
 			fputs(c && c->bold ? "}" : "", f);
 		}
 		fputs(" \\\\\n", f);

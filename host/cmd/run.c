@@ -110,11 +110,31 @@ say_plan(const tl_plan_set *p, const tl_sweep *s)
 		tl_note("%lld run%s to train", (long long)s->n, s->n == 1 ? "" : "s");
 }
 
+/* As a word of the shell, in quotes where it holds more than letters, digits and the like. malloc'd. */
+static char *
+shell_word(const char *s, bool always)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./";
+	tl_text t = { 0 };
+
+	if (!always && *s && !s[strspn(s, plain)])
+		return tl_strdup(s);
+	tl_text_add(&t, "'");
+	for (; *s; s++)
+		if (*s == '\'')
+			tl_text_add(&t, "'\\''");
+		else
+			tl_text_add(&t, "%c", *s);
+	tl_text_add(&t, "'");
+	return t.s;
+}
+
 static void
 say_end(const tl_plan_set *p, const tl_sweep *s, const tl_sweep_options *o, double seconds)
 {
 	tl_text line = { 0 };
 	const char *last = NULL;
+	char *db = shell_word(o->db, false), *name;
 
 	if (s->n) {
 		tl_text_add(&line, "%lld trained", (long long)s->done);
@@ -133,12 +153,15 @@ say_end(const tl_plan_set *p, const tl_sweep *s, const tl_sweep_options *o, doub
 		if (last && !strcmp(last, p->arms[i].experiment))
 			continue;
 		last = p->arms[i].experiment;
-		tl_note("see: tagloom table --db %s --experiment '%s'", o->db, last);
+		name = shell_word(last, true);
+		tl_note("see: tagloom table --db %s --experiment %s", db, name);
+		free(name);
 	}
 	if (s->failed)
-		tl_note("see: tagloom runs --db %s --status failed", o->db);
+		tl_note("see: tagloom runs --db %s --status failed", db);
 	if (s->interrupted || s->killed)
-		tl_note("go on with: tagloom resume --db %s", o->db);
+		tl_note("go on with: tagloom resume --db %s", db);
+	free(db);
 }
 
 typedef struct scoring_call { tl_plan_set *plan; const char *db; } scoring_call;

@@ -42,6 +42,8 @@ has "$(tagloom reproduce --db a.db "$(sql "SELECT max(id) FROM run")" 2>&1)" "sa
 out=$(tagloom run told.lua --db a.db --only full --only other 2>&1)
 is "$? $out" "2 tagloom run: --only full and --only other: wanted one arm" "two arms to run alone are one too many"
 
+sed "s/name = 'one'/name = \"it's\"/" one.lua >its.lua
+has "$(tagloom run its.lua --db 'a b.db' 2>&1)" "see: tagloom table --db 'a b.db' --experiment 'it'\\''s'" "what is told can be pasted into a shell"
 mkdir -p bag && printf 'a 1:1\nb 2:1\n' >bag/train.svm && cp bag/train.svm bag/test.svm
 printf 'local tl = require "tagloom"\nreturn tl.experiment { name = "bag", data = tl.dataset { path = "bag", reader = "svmlight" }, model = { tl.encoder.bow { dim = 8 }, tl.label.classifier {} } }\n' >bag.lua
 out=$(tagloom run bag.lua --db c.db 2>&1)

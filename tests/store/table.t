@@ -163,6 +163,9 @@ for name in $(tagloom sql --format csv "SELECT name FROM sqlite_master WHERE typ
 done
 is "$missing" "" "every table and view is described, with an example"
 
+latex=$(tagloom sql --format latex "SELECT '[a|b]' AS x, '*' AS y UNION ALL SELECT '*', 1")
+has "$latex" '{}[a$|$b]' "latex: a bracket at the start of a row is not the line end's"
+has "$latex" '{}* & 1' "latex: nor is a star"
 # --- rows that another program wrote
 tagloom sql --write "INSERT INTO experiment (id, name) VALUES (90, 'hand'); INSERT INTO arm (id, experiment_id, name, is_baseline) VALUES (90, 90, 'base', 1), (91, 90, 'same', 0), (92, 90, 'endless', 0), (93, 90, 'once', 0);
 	INSERT INTO run (id, dataset_id, seed, identity, status, best_epoch, seedless) VALUES (90, 1, 1, 'h90', 'done', 1, 0), (91, 1, 2, 'h91', 'done', 1, 0), (92, 1, 1, 'h92', 'done', 1, 0), (93, 1, 1, 'h93', 'done', 1, 1), (94, 1, 1, 'h94', 'done', 1, 0), (95, 1, 2, 'h95', 'done', 1, 0);
