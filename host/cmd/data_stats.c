@@ -99,29 +99,42 @@ get(const json_t *v, const char *key)
 	return tl_json_int(v, key, 0);
 }
 
+/* A key may hold line ends: one line stays one. */
+static void
+print_plain(const char *s)
+{
+	for (; *s; s++)
+		putchar((unsigned char)*s < ' ' ? ' ' : *s);
+}
+
 static void
 print_text(const json_t *all)
 {
+	static const char *const rank[] = { "most_frequent", "median", "least_frequent" }, *const what[] = { "most frequent ", "median ", "least frequent " };
 	const json_t *labels = json_object_get(all, "labels"), *splits = json_object_get(all, "splits"), *shared = json_object_get(all, "shared_texts"), *v;
 	const char *key;
 	size_t i;
 
 	printf("%s: %lld labels\n", tl_json_string(all, "name", ""), (long long)get(labels, "labels"));
 	json_object_foreach((json_t *)splits, key, v) {
-		printf("%-5s  %lld documents, %lld labels used, %.3f labels/document, ", key, (long long)get(v, "documents"), (long long)get(v, "labels_used"), tl_json_number(v, "labels_per_document", 0));
+		printf("%-5s  %lld documents, %lld labels used, %.3f labels/document\n       ", key, (long long)get(v, "documents"), (long long)get(v, "labels_used"), tl_json_number(v, "labels_per_document", 0));
 		if (get(v, "features"))
 			printf("%lld features", (long long)get(v, "features"));
 		else
 			printf("%.1f words/document (median %lld, longest %lld)", tl_json_number(v, "words_per_document", 0), (long long)get(v, "words_median"), (long long)get(v, "words_longest"));
-		printf("\n       %lld without labels, %lld without text, %lld repeated texts, sha256 %.16s\n", (long long)get(v, "without_labels"), (long long)get(v, "without_text"),
+		printf("\n       %lld without labels, %lld without text, %lld repeated texts\n       sha256 %.16s\n", (long long)get(v, "without_labels"), (long long)get(v, "without_text"),
 		       (long long)get(v, "repeated_texts"), tl_json_string(v, "sha256", ""));
 	}
 	json_object_foreach((json_t *)shared, key, v)
 		printf("       %lld documents %s\n", (long long)json_integer_value(v), key);
-	printf("labels most frequent %s (%lld), median %s (%lld), least frequent %s (%lld)\n", tl_json_string(json_object_get(labels, "most_frequent"), "key", "-"),
-	       (long long)get(json_object_get(labels, "most_frequent"), "count"), tl_json_string(json_object_get(labels, "median"), "key", "-"), (long long)get(json_object_get(labels, "median"), "count"),
-	       tl_json_string(json_object_get(labels, "least_frequent"), "key", "-"), (long long)get(json_object_get(labels, "least_frequent"), "count"));
-	printf("       %lld without a training document, %lld with 1 to 49; the head (%lld labels) has %.1f %% of the assignments; %lld pairs occur together\n",
+	for (int k = 0; k < 3; k++) {
+		v = json_object_get(labels, rank[k]);
+		fputs(k ? "       " : "labels ", stdout);
+		fputs(what[k], stdout);
+		print_plain(tl_json_string(v, "key", "-"));
+		printf(" (%lld)\n", (long long)get(v, "count"));
+	}
+	printf("       %lld without a training document, %lld with 1 to 49\n       the head (%lld labels) has %.1f %% of the assignments\n       %lld pairs occur together\n",
 	       (long long)get(labels, "without_training_documents"), (long long)get(labels, "with_1_to_49_training_documents"), (long long)get(labels, "head_labels"),
 	       100 * tl_json_number(labels, "head_share_of_assignments", 0), (long long)get(labels, "cooccurring_pairs"));
 	json_array_foreach(json_object_get(all, "warnings"), i, v)

@@ -45,6 +45,8 @@ has "$(tagloom data stats nowhere 2>&1)" "tagloom data: nowhere: there is no suc
 mkdir odd
 printf '{"id":"a","text":"one","labels":["x\\ny"]}\n' >odd/train.jsonl
 cp odd/train.jsonl odd/test.jsonl
+out=$(tagloom data stats odd; tagloom data stats "$small")
+is "$(echo "$out" | grep -c '^labels most frequent x y (1)$') $(echo "$out" | awk 'length($0) > 80' | wc -l)" "1 0" "stats keeps to its lines, and to 80 columns"
 out=$(tagloom data convert odd -o odd2 2>&1)
 is "$?" 3 "a label of two lines has no place in labels.txt"
 has "$out" "label 1 cannot be written to labels.txt: its key holds a tab or a line end" "which is told"
