@@ -94,6 +94,7 @@ disturb(const struct cacl *self, int32_t *ids, int64_t n, int32_t mask, tl_strea
 		}
 }
 
+/* NULL where there is nothing to make it of: in reference vectors, which have no tokenizer and give the view's result. */
 static const tl_input *
 second_view(tl_ctx *ctx, const struct cacl *self)
 {
@@ -103,10 +104,11 @@ second_view(tl_ctx *ctx, const struct cacl *self)
 
 	if (self->view == DROPOUT && tl_training(ctx) && !tl_wants_gradient(self->pooled))
 		tl_warn(ctx, "the encoder is frozen and runs without dropout, so that view = \"dropout\" makes a second view like the first; take mask, span or shuffle");
-	if (!in || self->view == DROPOUT)
+	if (!in || !in->host_ids || self->view == DROPOUT)
 		return in;
 	if (self->view != SHUFFLE && mask < 0) {
-		tl_fail(ctx, "view = \"%s\" needs a mask token, but the tokenizer has none; use view = \"dropout\" or \"shuffle\"", self->view == MASK ? "mask" : "span");
+		if (tl_token_id(ctx, "unk") >= 0 || tl_token_id(ctx, "cls") >= 0)
+			tl_fail(ctx, "view = \"%s\" needs a mask token, but the tokenizer has none; use view = \"dropout\" or \"shuffle\"", self->view == MASK ? "mask" : "span");
 		return NULL;
 	}
 	ids = tl_scratch(ctx, (size_t)(in->tokens + 1) * sizeof *ids);

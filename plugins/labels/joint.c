@@ -67,6 +67,8 @@ forward(tl_ctx *ctx, void *p)
 
 	if (!ids || !segments || !positions || !offsets || !split || !where || !table)
 		return -1;
+	if (!in->host_ids)
+		return tl_fail(ctx, "there are no token ids to put the labels after");
 	for (int32_t i = 0; i < in->n; i++) {
 		const int32_t *doc = in->host_ids + in->host_offsets[i];
 		int64_t n = in->host_offsets[i + 1] - in->host_offsets[i], words = n - 2, from = at;
