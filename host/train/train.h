@@ -94,7 +94,7 @@ typedef struct tl_estimate {
 /* The estimate that tl_run_train makes before it trains, and its refusal (-1, e) of what cannot fit. Token ids are made for it where the cache has none. *x is filled where the run was refused, too. */
 int tl_run_estimated(const json_t *config, tl_registry *r, const tl_run_options *o, tl_estimate *x, tl_error *e);
 /* Grows by one whenever the same configuration gives other numbers than before: part of a run's identity. */
-#define TL_NUMERIC_VERSION 2
+#define TL_NUMERIC_VERSION 3
 /* The dataset of a run, opened as tl_run_train does it. limit_docs: 0, or a bound on the training split (tl.dataset's `limit` where smaller). */
 tl_dataset *tl_run_dataset(const json_t *config, tl_registry *r, const char *script_dir, int64_t limit_docs, tl_error *e);
 /* config: {"data": {...}, "model": [...], "train": {...}, "metrics": [...], "seed": n}; missing keys of `train` get their defaults. Returns 0, -1 (e), or TL_INTERRUPTED (a checkpoint in o->folder lets it go on).

@@ -43,33 +43,30 @@ common(const tl_lists *y, int32_t i, int32_t j)
 	return n;
 }
 
-/* negative [B, B]: W_ij on N_i; positive [B, B]: 1 on P_i, but only in rows whose denominator is not empty; positives [B]: their numbers. */
+/* negative [B, B]: W_ij on N_i; positive [B, B]: 1 at (j, i) for j in P_i, where i's denominator is not empty. */
 static void
-pair_weights(const struct sep_doc *self, const tl_lists *y, double *negative, double *positive, double *positives)
+pair_weights(const struct sep_doc *self, const tl_lists *y, double *negative, double *positive)
 {
 	int32_t n = y->n;
 
+	memset(positive, 0, (size_t)n * (size_t)n * sizeof *positive);
 	for (int32_t i = 0; i < n; i++) {
 		int32_t size = y->offsets[i + 1] - y->offsets[i];
-		double *neg = negative + (size_t)i * n, *pos = positive + (size_t)i * n, total = 0;
+		double *neg = negative + (size_t)i * n, total = 0;
 
-		positives[i] = 0;
 		for (int32_t j = 0; j < n; j++) {
 			int32_t both = common(y, i, j), other = y->offsets[j + 1] - y->offsets[j];
-			neg[j] = pos[j] = 0;
+			neg[j] = 0;
 			if (j == i)
 				continue;
 			if (size && both == size && other == size)
-				pos[j] = 1;
+				positive[(size_t)j * n + i] = 1;
 			else
 				neg[j] = both ? (double)both / (size + other - both) : self->disjoint_weight;
 			total += neg[j];
-			positives[i] += pos[j];
 		}
-		if (total <= 0) {
-			memset(pos, 0, (size_t)n * sizeof *pos);
-			positives[i] = 0;
-		}
+		for (int32_t j = 0; total <= 0 && j < n; j++)
+			positive[(size_t)j * n + i] = 0;
 	}
 }
 
@@ -79,22 +76,22 @@ forward(tl_ctx *ctx, void *p)
 	struct sep_doc *self = p;
 	const tl_lists *y = tl_labels(ctx);
 	int64_t n = y ? y->n : 0, dims[2] = { n, n };
-	double *negative, *positive, *positives;
-	tl_tensor *e, *sim, *lse, *total;
+	double *negative, *positive;
+	tl_tensor *e, *sim, *lse, *each;
 
 	if (!tl_training(ctx))
 		return 0;
 	negative = tl_scratch(ctx, (size_t)(n * n + 1) * sizeof *negative);
 	positive = tl_scratch(ctx, (size_t)(n * n + 1) * sizeof *positive);
-	positives = tl_scratch(ctx, (size_t)(n + 1) * sizeof *positives);
-	if (!negative || !positive || !positives)
+	if (!negative || !positive)
 		return -1;
-	pair_weights(self, y, negative, positive, positives);
+	pair_weights(self, y, negative, positive);
 	e = self->normalize ? tl_l2_normalize(ctx, self->doc) : self->doc;
 	sim = tl_scale(ctx, tl_matmul(ctx, e, e, 0, 1), 1 / self->tau, 0); /* [B, B] */
 	lse = tl_logsumexp(ctx, sim, tl_reals(ctx, 2, dims, negative));    /* [B] */
-	total = tl_sub(ctx, tl_sum(ctx, tl_mul(ctx, lse, tl_reals(ctx, 1, dims, positives))), tl_sum(ctx, tl_mul(ctx, sim, tl_reals(ctx, 2, dims, positive))));
-	return tl_add_loss(ctx, "", tl_scale(ctx, total, n ? 1 / (double)n : 0, 0));
+	/* Pair by pair, so that no large sums cancel; sim is symmetric, so that its column i is measured against the denominator of row i. */
+	each = tl_mul(ctx, tl_sub(ctx, sim, lse), tl_reals(ctx, 2, dims, positive));
+	return tl_add_loss(ctx, "", tl_scale(ctx, tl_sum(ctx, each), n ? -1 / (double)n : 0, 0));
 }
 
 static const tl_module module = { .size = sizeof(tl_module), .forward = forward };

@@ -40,27 +40,25 @@ local sep_doc = tl.module {
 	losses = { [""] = 0.01 },
 	forward = function(self, slots)
 		if not self.training then return end
-		local y, n, negative, positive, positives = self:labels(), self.n_documents, {}, {}, {}
+		local y, n, negative, positive = self:labels(), self.n_documents, {}, {}
 		for i = 1, n do
-			local total, count = 0, 0
+			local total = 0
 			for j = 1, n do
 				local at, both = (i - 1) * n + j, common(y[i], y[j])
 				local same = j ~= i and #y[i] > 0 and both == #y[i] and both == #y[j]
 				negative[at] = (j == i or same or both == 0) and 0.0 or both / (#y[i] + #y[j] - both)
-				positive[at] = same and 1.0 or 0.0
-				total, count = total + negative[at], count + positive[at]
+				positive[(j - 1) * n + i] = same and 1.0 or 0.0
+				total = total + negative[at]
 			end
 			if total <= 0 then -- nothing to contrast with
-				for j = 1, n do positive[(i - 1) * n + j] = 0.0 end
-				count = 0.0
+				for j = 1, n do positive[(j - 1) * n + i] = 0.0 end
 			end
-			positives[i] = count
 		end
 		local e = ops.l2_normalize(slots.doc)
 		local sim = ops.matmul(e, e, false, true) * (1 / self.tau) -- [B, B]
 		local lse = ops.logsumexp(sim, ops.reals({ n, n }, negative))
-		local total = (lse * ops.reals({ n }, positives)):sum() - (sim * ops.reals({ n, n }, positive)):sum()
-		self:loss(total * (1 / n))
+		local each = (sim - lse) * ops.reals({ n, n }, positive) -- pair by pair: sim is symmetric, its column i is measured against the denominator of row i
+		self:loss(each:sum() * (-1 / n))
 	end,
 }
 

@@ -148,7 +148,7 @@ backward_one(void *arg, int64_t task)
 	int64_t b = task / j->heads, h = task % j->heads, q0 = j->qo[b], queries = j->qo[b + 1] - q0, k0 = j->ko[b], keys = j->ko[b + 1] - k0, d = j->d, w = j->width;
 	int64_t at_q = q0 * d + h * w, at_k = k0 * d + h * w;
 	const REAL *q = (const REAL *)c->in[0].data + at_q, *k = (const REAL *)c->in[2].data + at_k, *v = (const REAL *)c->in[3].data + at_k;
-	const REAL *out = (const REAL *)c->out.data + at_q, *g = (const REAL *)c->grad_out + at_q, *lse = (const REAL *)c->saved[0].data + q0 * j->heads + h;
+	const REAL *g = (const REAL *)c->grad_out + at_q, *lse = (const REAL *)c->saved[0].data + q0 * j->heads + h;
 	REAL *s = j->scratch + tl_pool_worker() * j->room, *dp = s + j->scores, *f = dp + j->scores;
 	REAL *k_columns = f + PADDED(keys), *v_columns = k_columns + j->pack, *k_rows = v_columns + j->pack, *q_rows = k_rows + j->pack, *g_rows = q_rows + j->pack;
 	int64_t ld = PADDED(keys), block = block_of(keys);
@@ -161,11 +161,10 @@ backward_one(void *arg, int64_t task)
 		int64_t m = TL_MIN(block, queries - i0);
 		SMALL()->product(m, keys, w, q + i0 * d, d, 1, k_columns, false, s, ld);
 		SMALL()->product(m, keys, w, g + i0 * d, d, 1, v_columns, false, dp, ld);
-		for (int64_t i = 0; i < m; i++) { /* the sum of weight times its gradient is the product of the result and its gradient */
+		for (int64_t i = 0; i < m; i++) {
 			pad(s + i * ld, keys, -INFINITY);
 			pad(dp + i * ld, keys, 0);
-			rows->attention_back(ld, s + i * ld, lse[(i0 + i) * j->heads], dp + i * ld, rows->dot(w, out + (i0 + i) * d, g + (i0 + i) * d), j->scale,
-			                     factors(j, b, h, i0 + i, keys, f));
+			rows->attention_back(ld, s + i * ld, lse[(i0 + i) * j->heads], dp + i * ld, j->scale, factors(j, b, h, i0 + i, keys, f));
 		}
 		SMALL()->pack(0, 1, g + i0 * d, d, w, m, g_rows);
 		SMALL()->pack(0, 1, q + i0 * d, d, w, m, q_rows);

@@ -36,6 +36,26 @@ block(const job *j, const REAL *x, const REAL *w, int64_t from, REAL by, REAL *e
 	return n;
 }
 
+/* The largest x that counts, minus infinity without one, and the sum of w e^(x - most). */
+static REAL
+largest(const job *j, const REAL *x, const REAL *w, double *sum)
+{
+	REAL most = -INFINITY, e[BLOCK];
+	double total = 0;
+
+	for (int64_t k = 0; k < j->m; k++)
+		most = (!w || w[k] > 0) && x[k] > most ? x[k] : most;
+	for (int64_t from = 0; most != -(REAL)INFINITY && from < j->m; from += BLOCK) {
+		int64_t n = block(j, x, w, from, most, e);
+
+#pragma omp simd reduction(+ : total)
+		for (int64_t k = 0; k < n; k++)
+			total += e[k];
+	}
+	*sum = total;
+	return most;
+}
+
 static void
 forward_tile(void *arg, int64_t t)
 {
@@ -43,31 +63,20 @@ forward_tile(void *arg, int64_t t)
 
 	for (int64_t r = t * j->tile; r < TL_MIN(j->n, (t + 1) * j->tile); r++) {
 		const REAL *x = j->x + r * j->m, *w = j->w ? j->w + r * j->m : NULL;
-		REAL most = -INFINITY, e[BLOCK];
-		double sum = 0;
+		double sum;
+		REAL most = largest(j, x, w, &sum);
 		bool any = false;
 
-		for (int64_t k = 0; k < j->m; k++) {
-			bool counts = !w || w[k] > 0;
-
-			most = counts && x[k] > most ? x[k] : most;
-			any |= counts && x[k] == x[k];
-		}
-		if (most == -(REAL)INFINITY) { /* nothing, or nothing but minus infinity; or NaN alone */
-			j->out[r] = any ? most : 0;
-			for (int64_t k = 0; k < j->m; k++)
-				if ((!w || w[k] > 0) && isnan(x[k]))
-					j->out[r] = x[k];
+		if (most != -(REAL)INFINITY) {
+			j->out[r] = (REAL)(most + log(sum));
 			continue;
 		}
-		for (int64_t from = 0; from < j->m; from += BLOCK) {
-			int64_t n = block(j, x, w, from, most, e);
-
-#pragma omp simd reduction(+ : sum)
-			for (int64_t k = 0; k < n; k++)
-				sum += e[k];
-		}
-		j->out[r] = (REAL)(most + log(sum));
+		for (int64_t k = 0; k < j->m; k++) /* nothing, or nothing but minus infinity; or NaN alone */
+			any |= (!w || w[k] > 0) && x[k] == x[k];
+		j->out[r] = any ? most : 0;
+		for (int64_t k = 0; k < j->m; k++)
+			if ((!w || w[k] > 0) && isnan(x[k]))
+				j->out[r] = x[k];
 	}
 }
 
@@ -100,10 +109,17 @@ backward_tile(void *arg, int64_t t)
 
 	for (int64_t r = t * j->tile; r < TL_MIN(j->n, (t + 1) * j->tile); r++) {
 		const REAL *x = j->x + r * j->m, *w = j->w ? j->w + r * j->m : NULL;
-		REAL *dx = j->dx + r * j->m, g = j->g[r], e[BLOCK];
+		REAL *dx = j->dx + r * j->m, e[BLOCK], most, g;
+		double sum;
 
-		for (int64_t from = 0; j->y[r] != -(REAL)INFINITY && from < j->m; from += BLOCK) {
-			int64_t n = block(j, x, w, from, j->y[r], e);
+		if (j->y[r] == -(REAL)INFINITY)
+			continue;
+		most = largest(j, x, w, &sum); /* not from the result, which is rounded: e^(x - result) would be wrong by its last bit times the result's size */
+		if (most == -(REAL)INFINITY) /* nothing counts: zeros; or NaN alone */
+			most = j->y[r], sum = 1;
+		g = (REAL)(j->g[r] / sum);
+		for (int64_t from = 0; from < j->m; from += BLOCK) {
+			int64_t n = block(j, x, w, from, most, e);
 
 #pragma omp simd
 			for (int64_t k = 0; k < n; k++)

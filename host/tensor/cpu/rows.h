@@ -19,7 +19,7 @@
 	/* gx = (or +=) y (g - y . g) */ \
 	void (*softmax_back)(int64_t n, const T *y, const T *g, T *gx, bool fresh); \
 	/* s: scores -> weights that were used; dp: their gradient -> gradient of the unscaled scores. f: dropout factors or NULL */ \
-	void (*attention_back)(int64_t n, T *s, T lse, T *dp, T d, T scale, const T *f); \
+	void (*attention_back)(int64_t n, T *s, T lse, T *dp, T scale, const T *f); \
 	void (*times)(int64_t n, const T *f, T *y);                       /* y *= f */ \
 	T (*dot)(int64_t n, const T *a, const T *b); \
 	/* factors 0 or `keep` of elements e0 .. e0+n-1 (see the row `dropout` of ops.def) */ \

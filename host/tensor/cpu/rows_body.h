@@ -254,23 +254,37 @@ softmax_back(int64_t n, const REAL *y, const REAL *g, REAL *gx, bool fresh)
 			gx[i] += y[i] * (g[i] - d);
 }
 
+/* The weights are divided by their own sum, and the sum of weight times gradient is taken of them: so what cancels does, also where lse is large or one weight is 1. */
+INLINE void
+attention_back_(int64_t n, REAL *s, REAL lse, REAL *dp, REAL scale, const REAL *f, bool drop)
+{
+	REAL sum = 0, d = 0, by;
+
+#pragma omp simd reduction(+ : sum, d)
+	for (int64_t i = 0; i < n; i++) {
+		REAL p = exp_(s[i] - lse), g = drop ? dp[i] * f[i] : dp[i];
+		s[i] = p;
+		dp[i] = g;
+		sum += p;
+		d += p * g;
+	}
+	by = 1 / sum;
+	d *= by;
+#pragma omp simd
+	for (int64_t i = 0; i < n; i++) {
+		REAL p = s[i] * by;
+		dp[i] = p * (dp[i] - d) * scale;
+		s[i] = drop ? p * f[i] : p;
+	}
+}
+
 static void
-attention_back(int64_t n, REAL *s, REAL lse, REAL *dp, REAL d, REAL scale, const REAL *f)
+attention_back(int64_t n, REAL *s, REAL lse, REAL *dp, REAL scale, const REAL *f)
 {
 	if (f)
-#pragma omp simd
-		for (int64_t i = 0; i < n; i++) {
-			REAL p = exp_(s[i] - lse);
-			dp[i] = p * FMA(dp[i], f[i], -d) * scale;
-			s[i] = p * f[i];
-		}
+		attention_back_(n, s, lse, dp, scale, f, true);
 	else
-#pragma omp simd
-		for (int64_t i = 0; i < n; i++) {
-			REAL p = exp_(s[i] - lse);
-			dp[i] = p * (dp[i] - d) * scale;
-			s[i] = p;
-		}
+		attention_back_(n, s, lse, dp, scale, NULL, false);
 }
 
 static void
