@@ -109,6 +109,25 @@ copy(tl_rows *r, int column)
 #define MEASURED_ON(split) "coalesce((SELECT min(y.id) FROM dataset y WHERE y.name = d.name AND CASE " split " WHEN 'test' THEN y.test_sha256 = d.test_sha256 WHEN 'valid' THEN " \
 	"y.valid_sha256 = d.valid_sha256 END), r.dataset_id, 0)"
 
+/* Runs of older scripts of this name that the newest one does not have. */
+static int
+count_left_out(struct loading *l, tl_error *e)
+{
+	static const char sql[] =
+		"WITH script AS (SELECT script_sha256 AS newest FROM experiment WHERE id = ?2), "
+		"served AS (SELECT ar.run_id AS run, x.id AS experiment, x.script_sha256 IS (SELECT newest FROM script) AS now FROM experiment x JOIN arm a ON a.experiment_id = x.id "
+		"JOIN arm_run ar ON ar.arm_id = a.id JOIN run r ON r.id = ar.run_id WHERE x.name = ?1 AND r.status = 'done') "
+		"SELECT count(DISTINCT run), max(experiment) FROM served WHERE NOT now AND run NOT IN (SELECT run FROM served WHERE now)";
+	tl_rows *r = tl_store_query(l->s, e, sql, "si", l->t->experiment, l->t->experiment_id);
+
+	if (r && tl_rows_next(r, e) == 1) {
+		l->t->left_out = tl_rows_int(r, 0);
+		l->t->left_in = tl_rows_int(r, 1);
+	}
+	tl_rows_free(r);
+	return e->status ? -1 : 0;
+}
+
 static int
 read_rows(struct loading *l, const char *experiment, tl_error *e)
 {
@@ -137,7 +156,7 @@ read_rows(struct loading *l, const char *experiment, tl_error *e)
 			                           .best_epoch = tl_rows_int(r, 12) };
 	}
 	tl_rows_free(r);
-	return got;
+	return got || only ? got : count_left_out(l, e);
 }
 
 /* Rows are ordered by arm id, so the last configuration that a name has on a dataset is its newest. */

@@ -30,6 +30,7 @@ typedef struct tl_tab {
 	int64_t experiment_id;
 	int n_metrics, n_arms, n_datas, baseline;
 	int64_t n_runs, n_gaps;
+	int64_t left_out, left_in;      /* finished runs that only older scripts of this name had; the newest experiment that has some */
 	tl_tab_metric *metric;
 	tl_tab_arm *arm;
 	tl_tab_data *data;

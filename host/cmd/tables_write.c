@@ -379,10 +379,21 @@ gap_notes(const tl_tab *t, tl_output as, FILE *f)
 	}
 }
 
+static void
+older_note(const tl_tab *t, tl_output as, FILE *f)
+{
+	char *s = tl_format("%lld finished run%s of older scripts of this name left out; --experiment %lld shows %s", (long long)t->left_out, t->left_out == 1 ? "" : "s", (long long)t->left_in,
+	                    t->left_out == 1 ? "it" : "the last ones");
+
+	if (t->left_out)
+		tl_tab_note(as, f, s);
+	free(s);
+}
+
 void
 tl_tab_write(const tl_tab *t, int rows, int cols, tl_output as, FILE *f)
 {
-	bool by_seed = rows == TL_BY_SEED || cols == TL_BY_SEED, first = true, notes = t->tested || t->n_gaps;
+	bool by_seed = rows == TL_BY_SEED || cols == TL_BY_SEED, first = true, notes = t->tested || t->n_gaps || t->left_out;
 	double *best = all_best(t, by_seed);
 	struct place p = { { 0, 0, 0, -1 } };
 	int turns[3];
@@ -417,5 +428,6 @@ tl_tab_write(const tl_tab *t, int rows, int cols, tl_output as, FILE *f)
 		test_notes(t, as, f);
 	signature_notes(t, as, f);
 	gap_notes(t, as, f);
+	older_note(t, as, f);
 	free(best);
 }
