@@ -115,7 +115,7 @@ frozen pooled ''
 frozen hidden ', tl.label.label_embedding {}, tl.label.lan { attention_dim = 4 }'
 frozen layers ', tl.label.guide { feature = false, link = false, feature_dim = 8, layers_text = 2, layers_label = 2 }'
 # Every reference vector, in float32.
-tagloom verify --device "$device" "$SRC"/tests/oracles/vectors/*.safetensors >out 2>err
+tagloom verify --device "$device" "$SRC"/tests/oracles/vectors/*.safetensors "$SRC"/tests/oracles/modules/*.safetensors >out 2>err
 is "$?" 0 "reference vectors: $(grep -c '^ok' out) values"
 grep '^not ok' out | head -20 | sed 's/^/# /'
 tagloom verify --device "$device" --perturb "$SRC"/tests/oracles/vectors/classifier_bce_mean.safetensors >out 2>err
