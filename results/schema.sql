@@ -9,7 +9,7 @@ CREATE TABLE meta (
 	value TEXT
 ) WITHOUT ROWID;
 
--- One row per distinct (name, script text, arguments, build): running the same script again adds none.
+-- One row per distinct (name, script text, sources, arguments, build): running the same script again adds none.
 CREATE TABLE experiment (
 	id INTEGER PRIMARY KEY,
 	name TEXT NOT NULL,

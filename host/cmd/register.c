@@ -155,7 +155,7 @@ register_experiment(tl_store *s, tl_plan_set *p, const char *name, const char *c
 
 	tl_sha_of(text, strlen(text), sha);
 	id = tl_store_experiment(s, &(tl_experiment_row){ .name = name, .script = real ? real : p->script_path, .script_text = text, .script_sha256 = sha, .git_commit = commit, .git_diff = diff,
-	                                                  .host_build = build, .argv = argv, .folder = folder }, e);
+	                                                  .host_build = build, .argv = argv, .folder = folder, .sources = sources }, e);
 	free(folder);
 	free(build);
 	free(real);

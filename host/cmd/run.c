@@ -6,21 +6,34 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The words of this process's command line, without the program: what `argv` of the experiment holds. */
-json_t *
-tl_command_words(void)
+static void
+add_word(json_t *words, const char *text)
 {
-	json_t *words = json_array();
-	char *bytes;
-	size_t n;
+	json_t *w = json_string(text); /* NULL: no UTF-8 */
 
-	if (tl_read_file("/proc/self/cmdline", &bytes, &n, NULL))
-		return words;
-	for (size_t i = strlen(bytes) + 1; i < n; i += strlen(bytes + i) + 1) {
-		json_t *w = json_string(bytes + i);
-		json_array_append_new(words, w ? w : json_string("?"));
+	json_array_append_new(words, w ? w : json_string("?"));
+}
+
+/* What the command asked for, without the program: `argv` of the experiment. Where, how fast and how much of it is run makes no other experiment. */
+static json_t *
+command_words(const tl_args *a)
+{
+	static const char *const left_out[] = { "--db", "--jobs", "--threads", "--force", "--fail-fast", "--only", "--quiet" };
+	json_t *words = json_array();
+
+	add_word(words, a->verb);
+	add_word(words, a->operand[0]);
+	for (int i = 0; i < a->n_given; i++) {
+		const tl_option *o = a->given[i].option;
+		const char letter[] = { '-', o->letter, 0 };
+		bool kept = true;
+		for (int k = 0; k < TL_COUNT(left_out); k++)
+			kept = kept && strcmp(o->name, left_out[k]);
+		if (kept)
+			add_word(words, o->letter ? letter : o->name);
+		if (kept && o->value)
+			add_word(words, a->given[i].value);
 	}
-	free(bytes);
 	return words;
 }
 
@@ -224,10 +237,10 @@ score_linked(tl_plan_set *p, const char *db)
 }
 
 static int
-sweep(tl_plan_set *p, const tl_sweep_options *o, tl_error *e)
+sweep(tl_plan_set *p, const tl_args *a, const tl_sweep_options *o, tl_error *e)
 {
 	tl_sweep s = { .db = o->db, .jobs = o->jobs, .threads = o->threads, .fail_fast = o->fail_fast, .quiet = o->quiet };
-	json_t *words = tl_command_words();
+	json_t *words = command_words(a);
 	double began = tl_seconds();
 	int status = tl_plan_register(p, o, words, e);
 
@@ -261,7 +274,7 @@ run_run(const tl_args *a, tl_error *e)
 		if (o.dry_run)
 			status = tl_dry_run(&p, &o, e);
 		else if (!tl_plan_runs(&p, &o, e) && !check_models(&p, e))
-			status = sweep(&p, &o, e);
+			status = sweep(&p, a, &o, e);
 	}
 	tl_plan_free(&p);
 	tl_sweep_options_free(&o);

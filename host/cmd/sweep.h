@@ -85,7 +85,6 @@ void tl_plan_free(tl_plan_set *p);
 
 /* What differs between two identities' parts, in words ("plugin label/corank, dataset"). */
 void tl_identity_changes(const json_t *before, const json_t *now, tl_text *out);
-json_t *tl_command_words(void);
 
 /* Calls fn in a forked process, so that a plugin that crashes or hangs in it harms nobody (isolated.c). out: what fn wrote. 0; -1 fn's own error;
  * 1 the process died, or was ended for a plugin's call that did not return (e says which and how). */

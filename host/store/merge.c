@@ -13,11 +13,12 @@
 #define RUN_REST "seed, identity, status, error, plugin_at_fault, pid, host, device, threads, started_at, heartbeat_at, finished_at, train_seconds, peak_rss_bytes, tokens_per_second, " \
 	"best_epoch, weights_sha256, seedless, boot, pid_start, parts"
 #define SAME_DATASET "d.name = x.name AND d.sha256 IS x.sha256 AND (x.sha256 IS NOT NULL OR (d.n_train IS x.n_train AND d.n_test IS x.n_test AND d.path IS x.path))"
+#define SOURCES(schema, id) "(SELECT json_group_object(path, sha256) FROM (SELECT path, sha256 FROM " schema ".source WHERE experiment_id = " id " ORDER BY path))"
 #define SAME_EXPERIMENT "d.name = x.name AND d.script_sha256 IS x.script_sha256 AND d.argv IS x.argv AND d.host_build IS x.host_build AND d.git_commit IS x.git_commit AND " \
-	"d.git_diff IS x.git_diff AND d.script IS x.script"
+	"d.git_diff IS x.git_diff AND d.script IS x.script AND " SOURCES("main", "d.id") " = " SOURCES("src", "x.id")
 #define SAME_ARM "d.experiment_id = m.dst AND d.name = x.name AND d.config_sha256 IS x.config_sha256 AND (x.config_sha256 IS NOT NULL OR d.config_json IS x.config_json)"
 
-/* Everything but the runs. */
+/* Everything but experiments and runs. */
 static const char *const before[] = {
 	"CREATE TEMP TABLE map_dataset (src INTEGER PRIMARY KEY, dst INTEGER)",
 	"CREATE TEMP TABLE map_metric (src INTEGER PRIMARY KEY, dst INTEGER)",
@@ -32,9 +33,10 @@ static const char *const before[] = {
 	"JOIN map_dataset m ON m.src = x.id WHERE m.dst = d.id AND x.train_documents IS NOT NULL)",
 	"INSERT OR IGNORE INTO main.metric (name, signature, higher_is_better) SELECT name, signature, higher_is_better FROM src.metric ORDER BY id",
 	"INSERT INTO map_metric SELECT x.id, d.id FROM src.metric x JOIN main.metric d ON d.name = x.name AND d.signature = x.signature",
-	"INSERT INTO main.experiment (" EXPERIMENT ") SELECT " EXPERIMENT " FROM src.experiment x WHERE NOT EXISTS (SELECT 1 FROM main.experiment d WHERE " SAME_EXPERIMENT ") ORDER BY id",
-	"INSERT INTO map_experiment SELECT x.id, (SELECT min(d.id) FROM main.experiment d WHERE " SAME_EXPERIMENT ") FROM src.experiment x",
-	"INSERT OR IGNORE INTO main.source (experiment_id, path, text, sha256) SELECT m.dst, path, text, sha256 FROM src.source JOIN map_experiment m ON m.src = experiment_id",
+};
+
+/* With the experiments known. */
+static const char *const between[] = {
 	"INSERT INTO main.arm (experiment_id, name, is_baseline, config_json, config_sha256) SELECT m.dst, x.name, x.is_baseline, x.config_json, x.config_sha256 FROM src.arm x "
 	"JOIN map_experiment m ON m.src = x.experiment_id WHERE NOT EXISTS (SELECT 1 FROM main.arm d WHERE " SAME_ARM ") ORDER BY x.id",
 	"INSERT INTO map_arm SELECT x.id, (SELECT min(d.id) FROM main.arm d WHERE " SAME_ARM ") FROM src.arm x JOIN map_experiment m ON m.src = x.experiment_id",
@@ -56,6 +58,27 @@ static const char *const after[] = {
 	"INSERT INTO main.reported (paper, tbl, dataset, method, variant, metric, value, scale, runs, note) SELECT paper, tbl, dataset, method, variant, metric, value, scale, runs, note "
 	"FROM src.reported EXCEPT SELECT paper, tbl, dataset, method, variant, metric, value, scale, runs, note FROM main.reported",
 };
+
+/* An experiment and its sources come together: sources tell experiments apart. */
+static int
+merge_experiments(tl_store *s, tl_error *e)
+{
+	tl_rows *r = tl_store_query(s, e, "SELECT group_concat(id, ' ') FROM (SELECT id FROM src.experiment ORDER BY id)", "");
+	char *ids = r && tl_rows_next(r, e) == 1 && !tl_rows_null(r, 0) ? tl_strdup(tl_rows_text(r, 0)) : tl_strdup(""), *save = NULL;
+
+	tl_rows_free(r);
+	for (char *word = strtok_r(ids, " ", &save); word && !e->status; word = strtok_r(NULL, " ", &save)) {
+		int64_t src = strtoll(word, NULL, 10), dst = tl_store_int(s, e, 0, "SELECT min(d.id) FROM src.experiment x JOIN main.experiment d ON " SAME_EXPERIMENT " WHERE x.id = ?1", "i", src);
+		if (!e->status && !dst && !tl_store_run(s, e, "INSERT INTO main.experiment (" EXPERIMENT ") SELECT " EXPERIMENT " FROM src.experiment WHERE id = ?1", "i", src)) {
+			dst = tl_store_last_id(s);
+			tl_store_run(s, e, "INSERT INTO main.source (experiment_id, path, text, sha256) SELECT ?2, path, text, sha256 FROM src.source WHERE experiment_id = ?1", "ii", src, dst);
+		}
+		if (!e->status)
+			tl_store_run(s, e, "INSERT INTO map_experiment VALUES (?1, ?2)", "ii", src, dst);
+	}
+	free(ids);
+	return e->status ? -1 : 0;
+}
 
 #define LAST_SIGN "max(coalesce(started_at, ''), coalesce(heartbeat_at, ''), coalesce(finished_at, ''))"
 
@@ -123,6 +146,11 @@ copy_all(tl_store *s, int64_t *added, int64_t *replaced, tl_error *e)
 {
 	for (int64_t i = 0; i < TL_COUNT(before); i++)
 		if (tl_store_run(s, e, before[i], ""))
+			return -1;
+	if (merge_experiments(s, e))
+		return -1;
+	for (int64_t i = 0; i < TL_COUNT(between); i++)
+		if (tl_store_run(s, e, between[i], ""))
 			return -1;
 	if (merge_runs(s, added, replaced, e))
 		return -1;

@@ -48,8 +48,9 @@ int tl_store_commit(tl_store *s, tl_error *e);             /* rolls back by itse
 void tl_store_rollback(tl_store *s);
 
 /* --- experiments, arms, runs --------------------------------------------------------------------------------------------------------- */
-typedef struct tl_experiment_row { const char *name, *script, *script_text, *script_sha256, *git_commit, *git_diff, *host_build, *argv, *folder; } tl_experiment_row;
-/* The same name, script text, arguments and build give the same row again; its folder is the last one. */
+typedef struct tl_experiment_row { const char *name, *script, *script_text, *script_sha256, *git_commit, *git_diff, *host_build, *argv, *folder;
+                                 const json_t *sources; /* of every Lua file and text that the script read, by path; NULL: not compared */ } tl_experiment_row;
+/* The same name, script text, sources, arguments and build give the same row again; its folder is the last one. */
 int64_t tl_store_experiment(tl_store *s, const tl_experiment_row *x, tl_error *e);
 int tl_store_source(tl_store *s, int64_t experiment, const char *path, const char *text, tl_error *e);
 /* name, path, sha256, valid_sha256, test_sha256, n_train, n_valid, n_test, n_labels, labels_per_doc, tokens_per_doc, labels: [{key, name, description, train_count}]. The same name and

@@ -8,17 +8,36 @@
 
 #define NOW "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 
+/* {"path":"sha256"} as json_group_object writes it of sorted rows. malloc'd; NULL of NULL. */
+static char *
+hashes_of(const json_t *sources)
+{
+	json_t *hashes = json_object(), *text;
+	const char *path;
+	char hex[65], *out;
+
+	json_object_foreach((json_t *)(uintptr_t)sources, path, text) {
+		tl_sha_of(json_string_value(text), json_string_length(text), hex);
+		json_object_set_new(hashes, path, json_string(hex));
+	}
+	out = sources ? json_dumps(hashes, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	json_decref(hashes);
+	return out;
+}
+
 int64_t
 tl_store_experiment(tl_store *s, const tl_experiment_row *x, tl_error *e)
 {
 	tl_error here = { 0 };
 	int64_t id = -1;
+	char *hashes = hashes_of(x->sources);
 	bool own;
 
 	if (tl_store_enter(s, &own, &here) == 0) {
 		id = tl_store_int(s, &here, 0,
-		                  "SELECT max(id) FROM experiment WHERE name = ?1 AND script_sha256 IS ?2 AND argv IS ?3 AND host_build IS ?4 AND git_commit IS ?5 AND git_diff IS ?6 AND script IS ?7",
-		                  "sssssss", x->name, x->script_sha256, x->argv, x->host_build, x->git_commit, x->git_diff, x->script);
+		                  "SELECT max(id) FROM experiment WHERE name = ?1 AND script_sha256 IS ?2 AND argv IS ?3 AND host_build IS ?4 AND git_commit IS ?5 AND git_diff IS ?6 AND script IS ?7 "
+		                  "AND (?8 IS NULL OR ?8 = (SELECT json_group_object(path, sha256) FROM (SELECT path, sha256 FROM source WHERE experiment_id = experiment.id ORDER BY path)))",
+		                  "ssssssss", x->name, x->script_sha256, x->argv, x->host_build, x->git_commit, x->git_diff, x->script, hashes);
 		if (!here.status && !id
 		    && !tl_store_run(s, &here, "INSERT INTO experiment (name, script, script_text, script_sha256, git_commit, git_diff, host_build, argv) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 		                     "ssssssss", x->name, x->script, x->script_text, x->script_sha256, x->git_commit, x->git_diff, x->host_build, x->argv))
@@ -27,6 +46,7 @@ tl_store_experiment(tl_store *s, const tl_experiment_row *x, tl_error *e)
 			tl_store_run(s, &here, "UPDATE experiment SET folder = ?2 WHERE id = ?1 AND folder IS NOT ?2", "is", id, x->folder);
 		tl_store_leave(s, own, !here.status, &here);
 	}
+	free(hashes);
 	return here.status ? tl_error_set(e, here.status, "%s", here.text) : id;
 }
 

@@ -50,6 +50,22 @@ older=$(sql "SELECT min(id) FROM experiment WHERE name = 'stop'")
 has "$(tagloom table --db a.db --experiment stop --no-tests | tr -s '\n ' ' ')" "2 finished runs of older scripts of this name left out; --experiment $older shows the last" "what only an older script had is told"
 tagloom table --db a.db --experiment "$older" --no-tests >out 2>err
 is "$? $(grep -c 'left out' out)" "0 0" "and shown by its number"
+tagloom run one.lua --db parts.db --only good-1 --quiet
+tagloom run one.lua --db parts.db --only good-2 --jobs 2 >/dev/null 2>&1
+is "$(DB=parts.db sql "SELECT (SELECT count(*) || argv FROM experiment) || (SELECT count(*) FROM arm)")" '1[run,one.lua]2' "arms that are run one by one are arms of one experiment"
+has "$(DB=parts.db sql "SELECT arm, pairs FROM v_compare WHERE split = 'test' AND grp = '' LIMIT 1")" "good-2" "which the views compare"
+echo 2 >lib/list
+printf 'local tl = require "tagloom"\nlocal arms = {}\nfor n in io.lines("lib/list") do arms[#arms + 1] = { "dim " .. n, { bow = { dim = tonumber(n) } } } end\n' >list.lua
+sed '1,2d; s/"stop"/"list"/; s/, on_epoch = helper.stop/, arms = arms/; s/epochs = 9/epochs = 1/' stop.lua >>list.lua
+tagloom run list.lua --db parts.db --quiet
+run=$(DB=parts.db sql "SELECT max(id) FROM run")
+echo 3 >lib/list
+tagloom run list.lua --db parts.db --quiet
+is "$(DB=parts.db sql "SELECT count(*) FROM experiment WHERE name = 'list'")" 2 "another text beside the script is another experiment"
+has "$(tagloom reproduce --db parts.db "$run" 2>&1)" "same bits" "so that the first one can still be reproduced"
+tagloom merge whole.db parts.db >/dev/null 2>&1 && tagloom merge whole.db parts.db >/dev/null 2>&1
+is "$(DB=whole.db sql "SELECT group_concat(text) FROM source WHERE path = 'lib/list'" | tr -d '\n')" "2,3" "merge keeps both, once"
+has "$(tagloom reproduce --db whole.db "$(DB=parts.db sql "SELECT identity FROM run WHERE id = $run")" 2>&1)" "same bits" "with what each of them read"
 mkdir -p bag && printf 'a 1:1\nb 2:1\n' >bag/train.svm && cp bag/train.svm bag/test.svm
 printf 'local tl = require "tagloom"\nreturn tl.experiment { name = "bag", data = tl.dataset { path = "bag", reader = "svmlight" }, model = { tl.encoder.bow { dim = 8 }, tl.label.classifier {} } }\n' >bag.lua
 out=$(tagloom run bag.lua --db c.db 2>&1)
