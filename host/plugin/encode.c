@@ -182,12 +182,14 @@ answer_injected(tl_model *m, const tl_encode_call *call, tl_injected *x, tl_enco
 {
 	tl_injected *pooled = injected_call(m, call->name, ".pooled");
 	tl_tensor *value = tl_injected_tensor(m, x, call->gradient), **layers;
-	int64_t n = x->n_offsets - 1;
+	int64_t n = x->offsets ? x->n_offsets - 1 : x->rank ? x->dim[0] : 1, wanted = call->input ? call->input->n : call->texts ? call->n_texts : tl_n_documents(m->ctx);
 
 	if (!value)
 		return -1;
+	if (n != wanted)
+		return tl_fail(m->ctx, "in.call.%s holds %lld sequences; wanted %lld", call->name, (long long)n, (long long)wanted);
 	if (!x->offsets) { /* [n, d]: the pooled vectors */
-		out->n = (int32_t)x->dim[0];
+		out->n = (int32_t)n;
 		out->pooled = value;
 		return 0;
 	}

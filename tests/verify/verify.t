@@ -36,10 +36,12 @@ for f in "$modules"/refused/*.safetensors; do
 	tagloom verify "$f" >out 2>err
 	is "$?" 1 "$(basename "$f") is refused"
 done
-tagloom verify "$modules"/refused/bow.safetensors "$modules"/refused/joint.safetensors "$modules"/refused/cacl.safetensors >out 2>err
+tagloom verify "$modules"/refused/bow.safetensors "$modules"/refused/joint.safetensors "$modules"/refused/cacl.safetensors "$modules"/refused/many_*.safetensors >out 2>err
 has "$(cat out)" "bow: there are no token ids to encode" "an encoder without token ids"
 has "$(cat out)" "joint: there are no token ids to put the labels after" "joint without token ids"
 has "$(cat out)" "cacl: calls the encoder (key_view), and neither in.call.key_view nor an encoder is given" "a second view of nothing"
+has "$(cat out)" "cacl: in.call.key_view holds 4 sequences; wanted 2" "more second views than documents"
+has "$(cat out)" "label_text: in.call.label_text holds 64 sequences; wanted 2" "more label texts than labels"
 tagloom verify --precision f16 "$vectors/classifier_bce_mean.safetensors" 2>err
 is "$? $(cat err)" "2 tagloom verify: --precision f16: wanted f64 (as the file is) or f32" "an unknown precision"
 done_testing

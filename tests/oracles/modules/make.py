@@ -435,21 +435,26 @@ def one(name, seed, path, dtype=D):
 
 
 def refused(folder):
-    """Bounds of documents without their token ids, given to modules that need them."""
+    """Bounds of documents without their token ids, given to modules that need them; returns of encoder calls for too many sequences."""
     os.makedirs(folder, exist_ok=True)
     words = {"plugin": "encoder/bow", "params": {"dim": 3, "vocab": 5}}
     table, pooled = {"weight.bow.embedding.weight": (5, 3)}, {"out.pooled": torch.zeros(2, 3, dtype=D)}
     proj = {"0.weight": (3, 3), "0.bias": (3,), "1.weight": (2, 3), "1.bias": (2,)}
+    keys = {f"weight.cacl.{k}proj.{w}": shape for k in ("", "key.") for w, shape in proj.items()}
     for name, model, given, expected in [
         ("bow", [words], table, pooled),
         ("joint", [{"plugin": "label/joint", "params": {"max_length": 9}}, words], {"weight.joint.label_token.weight": (2, 3), **table}, pooled),
         ("cacl", [{"plugin": "label/cacl", "params": {"tau": 1, "dim": 2, "view": "shuffle"}}],
-         {"in.pooled": (2, 3), **{f"weight.cacl.{k}proj.{w}": shape for k in ("", "key.") for w, shape in proj.items()}}, {"loss.cacl": torch.zeros((), dtype=D)}),
+         {"in.pooled": (2, 3), **keys}, {"loss.cacl": torch.zeros((), dtype=D)}),
+        ("many_keys", [{"plugin": "label/cacl", "params": {"tau": 1, "dim": 2}}], {"in.pooled": (2, 3), "in.call.key_view": (4, 3), **keys}, {"loss.cacl": torch.zeros((), dtype=D)}),
+        ("many_labels", [{"plugin": "label/label_text"}], {"in.call.label_text": (64, 3)}, {"out.label_hidden": torch.zeros(2, 3, dtype=D)}),
     ]:
         s = Step(0, [[0], [1]], 2, 3, [3, 4])
         s.bounds, s.width = s.offsets, 3
         s.tensors = {k: s.randn(*shape) for k, shape in given.items()}
-        write(os.path.join(folder, name + ".safetensors"), s, model, expected, "in.input.ids is missing")
+        if name == "many_labels":
+            s.tensors["in.call.label_text.offsets"] = torch.arange(65)
+        write(os.path.join(folder, name + ".safetensors"), s, model, expected, "a vector that is refused")
 
 
 if __name__ == "__main__":
