@@ -330,7 +330,7 @@ test_notes(const tl_tab *t, tl_output as, FILE *f)
 			for (int a = 0; a < t->n_arms; a++)
 				docs = TL_MAX(docs, tl_tab_difference_of(t, d, m, a)->test.n_docs);
 	s = tl_format("p: paired approximate randomisation over %lld %s documents, %d rounds, Holm-corrected over the arms compared within a metric; * p < 0.05. 95%% interval: percentile bootstrap over "
-	              "documents. Rows of a document are averaged over the seeds that both arms have. w/l: seeds won and lost.",
+	              "documents. Compared are means over the seeds that both arms have. w/l: seeds won and lost.",
 	              (long long)docs, t->split, TL_TEST_ROUNDS);
 	if (docs)
 		tl_tab_note(as, f, s);

@@ -9,9 +9,9 @@
 #include "base/threads.h"
 #include "tensor/core.h"
 
-const char tl_test_method[] = "paired approximate randomisation, percentile bootstrap";
+const char tl_test_method[] = "paired approximate randomisation, percentile bootstrap; means over runs";
 
-enum { CHUNK = 100 /* rounds per piece of work */, NARROW = 8 /* widths up to here are kept dense */ };
+enum { CHUNK = 100 /* rounds per piece of work */, NARROW = 48 /* widths up to here are kept dense */ };
 
 struct work {
 	const tl_test_job *job;

@@ -1,7 +1,7 @@
 /*
  * significance.h - is the difference of two arms more than chance? Paired tests over documents, from stored scores.
  *
- * Per-document rows (what a document adds to the sums a metric is made of) are averaged over the seeds of each side, then
+ * Compared are the means over each side's runs. A document's row is what it adds to the sums a metric is made of, one sum after the other for every run, then
  * - p: approximate randomisation; in each round every document's two rows change sides with probability 1/2;
  *   p = (1 + rounds with a difference at least as large) / (1 + rounds);
  * - interval: 95 % percentile bootstrap, documents drawn with replacement.
@@ -17,7 +17,7 @@ extern const char tl_test_method[];
 
 typedef struct tl_paired {
 	bool tested;
-	double delta, p, low, high;    /* delta: of the averaged rows, a - b */
+	double delta, p, low, high;    /* delta: of the means over the runs, a - b */
 	int64_t n_docs;                /* documents that the metric evaluates */
 	char *why;                     /* where not tested: the reason; owned */
 } tl_paired;

@@ -5,8 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct side_metric {          /* one metric over the runs of one side */
-	tl_sparse rows;           /* averaged over the runs */
+/*
+ * One metric over the runs of one side. A mean over documents has one column, averaged over the runs. Any other metric has each run's columns side by side, so
+ * that its value is the mean of the runs' values, as in a table.
+ */
+struct side_metric {
+	tl_sparse rows;
+	int parts;                /* how many runs lie side by side */
 	double *total;
 	unsigned char *present;
 	int64_t n_present;
@@ -111,7 +116,7 @@ static tl_sparse
 add(const tl_sparse *a, const tl_sparse *b)
 {
 	int64_t most = a->offset[a->n] + b->offset[b->n], at = 0;
-	tl_sparse c = { a->n, a->width, tl_alloc((size_t)(a->n + 1) * 8), tl_alloc((size_t)(most + 1) * 4), tl_alloc((size_t)(most + 1) * 8) };
+	tl_sparse c = { a->n, TL_MAX(a->width, b->width), tl_alloc((size_t)(a->n + 1) * 8), tl_alloc((size_t)(most + 1) * 4), tl_alloc((size_t)(most + 1) * 8) };
 
 	for (int64_t i = 0; i < a->n; i++) {
 		int64_t x = a->offset[i], y = b->offset[i];
@@ -126,6 +131,15 @@ add(const tl_sparse *a, const tl_sparse *b)
 		c.offset[i + 1] = at;
 	}
 	return c;
+}
+
+/* The columns of all rows moved to the right. */
+static void
+shift(tl_sparse *s, int64_t by)
+{
+	for (int64_t k = 0; k < s->offset[s->n]; k++)
+		s->index[k] += (int32_t)by;
+	s->width += by;
 }
 
 static void
@@ -148,14 +162,17 @@ add_run(struct side_metric *m, const tl_scores *test, const tl_scores *valid, co
 	tl_sparse s = sparse_of(&r, test->n);
 	if (!m->rows.offset) {
 		m->rows = s;
+		m->parts = 1;
 		m->present = tl_alloc((size_t)test->n + 1);
 		for (int64_t i = 0; i < r.n; i++)
 			m->present[r.document[i]] = 1;
 		m->n_present = r.n;
-	} else if (m->rows.width != s.width || m->n_present != r.n) {
+	} else if (m->rows.width != s.width * m->parts || m->n_present != r.n) {
 		m->why = tl_strdup("its runs evaluate different documents");
 		free_sparse(&s);
 	} else {
+		if (s.width > 1)
+			shift(&s, s.width * m->parts++);
 		tl_sparse sum = add(&m->rows, &s);
 		free_sparse(&m->rows);
 		free_sparse(&s);
@@ -239,9 +256,34 @@ average(struct side_metric *m, int runs)
 		return;
 	m->total = tl_alloc((size_t)(m->rows.width + 1) * 8);
 	for (int64_t k = 0; k < m->rows.offset[m->rows.n]; k++) {
-		m->rows.value[k] /= runs;
+		m->rows.value[k] /= runs / m->parts;
 		m->total[m->rows.index[k]] += m->rows.value[k];
 	}
+}
+
+/* The same run as often as the other side has runs, to stand beside each of them. Rows and total are the result's own. */
+static struct side_metric
+repeated(const struct side_metric *m, int parts)
+{
+	const tl_sparse *one = &m->rows;
+	int64_t values = one->offset[one->n], at = 0;
+	tl_sparse all = { one->n, one->width * parts, tl_alloc((size_t)(one->n + 1) * 8), tl_alloc((size_t)(values * parts + 1) * 4), tl_alloc((size_t)(values * parts + 1) * 8) };
+	struct side_metric r = *m;
+
+	r.total = tl_alloc((size_t)(all.width + 1) * 8);
+	for (int64_t i = 0; i < one->n; i++) {
+		for (int64_t p = 0; p < parts; p++)
+			for (int64_t k = one->offset[i]; k < one->offset[i + 1]; k++) {
+				all.index[at] = (int32_t)(one->index[k] + p * one->width);
+				all.value[at++] = one->value[k];
+			}
+		all.offset[i + 1] = at;
+	}
+	for (int64_t k = 0; k < all.width; k++)
+		r.total[k] = m->total[k % one->width];
+	r.rows = all;
+	r.parts = parts;
+	return r;
 }
 
 static struct side *
@@ -378,18 +420,26 @@ tl_tester_free(tl_tester *t)
 }
 
 /* --- comparing ---------------------------------------------------------------------------------------------------------------------- */
+/* The mean of the runs' values. */
 static double
 value_of(const void *arg, const double *sums, int64_t n)
 {
-	return tl_metric_rows_value(arg, sums, n);
+	const struct side_metric *m = arg;
+	int64_t width = m->rows.width / m->parts;
+	double sum = 0;
+
+	for (int p = 0; p < m->parts; p++)
+		sum += tl_metric_rows_value(&m->evaluator, sums + p * width, n);
+	return sum / m->parts;
 }
 
 static void
 test_sides(const struct side *a, const struct side *b, int n, const bool *wanted, tl_paired *out)
 {
 	tl_test_job *job = tl_alloc((size_t)(n + 1) * sizeof *job);
+	struct side_metric *made = tl_alloc((size_t)(n + 1) * sizeof *made);
 	tl_paired *result = tl_alloc((size_t)(n + 1) * sizeof *result);
-	int *which = tl_alloc((size_t)(n + 1) * sizeof *which), jobs = 0;
+	int *which = tl_alloc((size_t)(n + 1) * sizeof *which), jobs = 0, n_made = 0;
 
 	for (int m = 0; m < n; m++) {
 		const struct side_metric *x = &a->metric[m], *y = &b->metric[m];
@@ -399,17 +449,26 @@ test_sides(const struct side *a, const struct side *b, int n, const bool *wanted
 			continue;
 		if (!why && trained && strcmp(a->training, b->training))
 			why = "the arms were trained on different documents, which decide this metric";
+		if (!why && x->parts != y->parts && TL_MIN(x->parts, y->parts) == 1) {
+			made[n_made] = repeated(x->parts == 1 ? x : y, TL_MAX(x->parts, y->parts));
+			*(x->parts == 1 ? &x : &y) = &made[n_made++];
+		}
 		if (why || x->rows.width != y->rows.width) {
 			out[m].why = tl_strdup(why ? why : "its form depends on the arm");
 			continue;
 		}
-		job[jobs] = (tl_test_job){ { x->rows, x->total }, { y->rows, y->total }, x->present, x->n_present, value_of, &x->evaluator };
+		job[jobs] = (tl_test_job){ { x->rows, x->total }, { y->rows, y->total }, x->present, x->n_present, value_of, x };
 		which[jobs++] = m;
 	}
 	if (jobs)
 		tl_paired_tests(jobs, job, a->n, TL_TEST_ROUNDS, result);
 	for (int j = 0; j < jobs; j++)
 		out[which[j]] = result[j];
+	for (int i = 0; i < n_made; i++) {
+		free_sparse(&made[i].rows);
+		free(made[i].total);
+	}
+	free(made);
 	free(job);
 	free(result);
 	free(which);

@@ -32,6 +32,9 @@ tagloom rescore 1 --metrics r@1 --db a.db >out 2>err
 out=$(tagloom table --db a.db)
 is "$(measured r@1)" 4 "table: a metric that one run has is computed for the others"
 lacks "$out" "–" "table: no cell stays empty"
+side() { echo "(SELECT avg(value) FROM result x JOIN run r ON r.id = x.run_id JOIN metric m ON m.id = x.metric_id WHERE instr(t.$1, r.identity) AND m.name = t.metric AND m.signature = t.signature AND x.grp = t.grp AND x.split = t.split AND x.epoch = r.best_epoch)"; }
+is "$(sql "SELECT count(DISTINCT metric) || ' ' || sum(abs(delta - $(side a) + $(side b)) > 1e-9) || ' ' || sum(NOT (low <= delta AND delta <= high)) FROM test t WHERE metric LIKE 'micro_f1%'")" "2 0 0" \
+	"what is tested is the difference of the seeds' means, also where a metric is no mean over documents"
 tagloom compare full wide --metrics p@2 --db a.db >out 2>err
 is "$? $(measured p@2)" "0 4" "compare: a metric that nobody measured"
 tagloom sql --write --db a.db "DELETE FROM prediction WHERE run_id = 1; DELETE FROM result WHERE run_id = 1 AND metric_id = (SELECT id FROM metric WHERE name = 'r@2')" >out 2>err
