@@ -398,8 +398,8 @@ tl_tokenizer_encode(const tl_tokenizer *t, const char *text, size_t n, bool spec
 		return -1;
 	}
 	k = TL_MIN(w->ids.n, most);
-	if (out->n + k + added > out->capacity) {
-		out->capacity = (out->n + k + added) * 2;
+	if (!out->at || out->n + k + added > out->capacity) {
+		out->capacity = (out->n + k + added + 8) * 2;
 		out->at = tl_realloc(out->at, (size_t)out->capacity * sizeof *out->at);
 	}
 	to = out->at + out->n;
