@@ -115,8 +115,8 @@ count_left_out(struct loading *l, tl_error *e)
 {
 	static const char sql[] =
 		"WITH script AS (SELECT script_sha256 AS newest FROM experiment WHERE id = ?2), "
-		"served AS (SELECT ar.run_id AS run, x.id AS experiment, x.script_sha256 IS (SELECT newest FROM script) AS now FROM experiment x JOIN arm a ON a.experiment_id = x.id "
-		"JOIN arm_run ar ON ar.arm_id = a.id JOIN run r ON r.id = ar.run_id WHERE x.name = ?1 AND r.status = 'done') "
+		"served AS (SELECT ar.run_id AS run, x.id AS experiment, x.script_sha256 IS (SELECT newest FROM script) AS now FROM experiment x CROSS JOIN arm a ON a.experiment_id = x.id "
+		"CROSS JOIN arm_run ar ON ar.arm_id = a.id CROSS JOIN run r ON r.id = ar.run_id WHERE x.name = ?1 AND r.status = 'done') "
 		"SELECT count(DISTINCT run), max(experiment) FROM served WHERE NOT now AND run NOT IN (SELECT run FROM served WHERE now)";
 	tl_rows *r = tl_store_query(l->s, e, sql, "si", l->t->experiment, l->t->experiment_id);
 
