@@ -72,18 +72,30 @@ awk -F '\t' '
 	{ size[$1, count[$1]] = $2; value[$1, count[$1], 1] = $3; value[$1, count[$1], 2] = $4 }
 	END { for (i = 1; i <= m; i++) printf "%-34s %16s %16s\n", order[i], fit(order[i], 1), fit(order[i], 2) }' "$growth_out/growth.tsv"
 if command -v gnuplot >/dev/null; then
-	awk -F '\t' '$1 != last { if (NR > 1) print "\n"; print "\"" $1 "\""; last = $1 } { print $2, $3 }' "$growth_out/growth.tsv" >"$work/growth.dat"
+	# A block a series, in the order of their first line; memory only where it was taken.
+	for growth_column in 3 4; do
+		awk -F '\t' -v c=$growth_column '
+			!($1 in block) { order[++m] = $1 }
+			$c + 0 > 0 { block[$1] = block[$1] $2 " " $c "\n" }
+			END { for (i = 1; i <= m; i++) if (block[order[i]] != "") printf "%s\"%s\"\n%s", n++ ? "\n\n" : "", order[i], block[order[i]] }' "$growth_out/growth.tsv" >"$work/growth-$growth_column.dat"
+	done
 	gnuplot <<GNUPLOT || return 1
-set terminal svg size 900,600 background "white" font "sans,12"
+set terminal svg size 900,900 background "white" font "sans,13"
 set output "$growth_out/growth.svg"
 set logscale xy
-set format y "10^{%T}"
-set format x "10^{%T}"
-set xlabel "size (documents, words, labels, modules, runs)"
+set format x "%.0s%c"
+set format y "%g"
+set key outside right top Left reverse
+set grid
+set xlabel "documents, words, labels, modules, runs"
+set multiplot layout 2,1
 set ylabel "seconds"
-set key outside right
-stats "$work/growth.dat" using 1:2 nooutput
-plot for [i = 0:STATS_blocks - 1] "$work/growth.dat" index i using 1:2 with linespoints title columnheader(1)
+stats "$work/growth-3.dat" using 1:2 nooutput name "T"
+plot for [i = 0:T_blocks - 1] "$work/growth-3.dat" index i using 1:2 with linespoints linewidth 2 title columnheader(1), [100:1000000] x * 1e-5 with lines linecolor "gray" title "in proportion"
+set ylabel "peak MB"
+stats "$work/growth-4.dat" using 1:2 nooutput name "M"
+plot for [i = 0:M_blocks - 1] "$work/growth-4.dat" index i using 1:2 with linespoints linewidth 2 title columnheader(1)
+unset multiplot
 GNUPLOT
 fi
 said="in $growth_out/growth.tsv"
