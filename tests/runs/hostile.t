@@ -31,7 +31,7 @@ tagloom run s.lua --db inf.db --only full -D train.optimizer=sgd -D train.lr=1e6
 is "$? $(DB=inf.db sql 'SELECT error FROM run' | grep -o 'evaluation of valid after epoch' | wc -l)" "1 1" "numbers that leave the finite ones: where is told once"
 mkdir nothing
 refuse 3 "there is no split of a dataset" data stats nothing
-refuse 3 "it cannot be read to its end" predict --db a.db --run 1 --input data
+refuse 3 "data: is a folder; wanted a file" predict --db a.db --run 1 --input data
 for f in /dev/null blank; do
 	[ $f = blank ] && printf '\n\n' >blank
 	tagloom predict --db a.db --run 1 --input $f >out 2>err
