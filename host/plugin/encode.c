@@ -265,6 +265,8 @@ tl_encode(tl_ctx *ctx, const tl_encode_call *call, tl_encoded *out)
 	if (!m->encoder)
 		return tl_fail(ctx, m->injection ? "calls the encoder (%s), and neither in.call.%s nor an encoder is given" : "calls the encoder (%s), and the model has none; put one before it (in.call.%s in reference vectors)",
 		               call->name, call->name);
+	if (!call->input && !call->texts)
+		return tl_fail(ctx, "the call %s has neither token ids nor texts to encode", call->name);
 	in = call->input ? call->input : tokenised(m, call);
 	if (!in)
 		return -1;
