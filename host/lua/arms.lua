@@ -194,7 +194,7 @@ local function draw(a, random)
 	else
 		x = low + u * (high - low)
 	end
-	if v.integer then return math.tointeger(math.floor(x)) end
+	if v.integer then return math.tointeger(math.max(low, math.min(math.floor(v.max), math.floor(x)))) end
 	return math.max(v.min, math.min(v.max, tonumber(string.format("%.3g", x)))) -- rounding does not leave the range
 end
 -- n random combinations: a list of values, or { min =, max =, log =, integer = } per key; seed = 1.
@@ -216,7 +216,9 @@ function builders.sample(spec)
 			if not v.min or not v.max or v.min > v.max or (v.log and v.min <= 0) then
 				t.fail("tl.sample: %s: wanted min <= max%s", a[1], v.log and ", both above 0 with log = true" or "")
 			end
-			room = v.integer and room * (math.floor(v.max) - math.ceil(v.min) + 1) or math.huge
+			local whole = v.integer and math.floor(v.max) - math.ceil(v.min) + 1
+			if whole and whole < 1 then t.fail("tl.sample: %s: no whole number from %s to %s", a[1], t.show(v.min), t.show(v.max)) end
+			room = whole and room * whole or math.huge
 		end
 	end
 	if n > room then t.fail("tl.sample: n = %d, but there are only %d combinations", n, math.tointeger(room)) end
