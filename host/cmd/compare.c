@@ -182,7 +182,9 @@ gather(struct facts *f, tl_store *s, int side, const struct side *x, tl_error *e
 		|| put_rows(f, s, "experiment", side,
 	                "SELECT k.column1, CASE k.column1 WHEN 'name' THEN x.name WHEN 'script' THEN x.script WHEN 'script text' THEN substr(x.script_sha256, 1, 12) WHEN 'git commit' THEN x.git_commit "
 	                "WHEN 'host build' THEN x.host_build WHEN 'arguments' THEN x.argv END FROM (VALUES ('name'), ('script'), ('script text'), ('git commit'), ('host build'), ('arguments')) k, arm a "
-	                "JOIN experiment x ON x.id = a.experiment_id WHERE a.id = ?1", x->arm, e);
+	                "JOIN experiment x ON x.id = a.experiment_id WHERE a.id = ?1", x->arm, e)
+		|| put_rows(f, s, "experiment", side, "SELECT 'file ' || y.path, substr(y.sha256, 1, 12) FROM arm a JOIN experiment x ON x.id = a.experiment_id JOIN source y ON y.experiment_id = x.id "
+	                "WHERE a.id = ?1 AND y.sha256 IS NOT x.script_sha256 ORDER BY y.path", x->arm, e);
 
 	for (int64_t i = 0; i < x->n && !bad; i++) {
 		bad = put_rows(f, s, "plugin", side, "SELECT kind || '/' || name, coalesce(version, '?') || ' ' || coalesce(substr(sha256, 1, 12), '') FROM run_plugin WHERE run_id = ?1 ORDER BY kind, name", x->run[i], e)
