@@ -17,7 +17,7 @@ hashes_of(const json_t *sources)
 	char hex[65], *out;
 
 	json_object_foreach((json_t *)(uintptr_t)sources, path, text) {
-		tl_sha_of(json_string_value(text), json_string_length(text), hex);
+		tl_sha_of(json_string_value(text), strlen(json_string_value(text)), hex); /* as tl_store_source does */
 		json_object_set_new(hashes, path, json_string(hex));
 	}
 	out = sources ? json_dumps(hashes, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
