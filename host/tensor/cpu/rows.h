@@ -21,7 +21,6 @@
 	/* s: scores -> weights that were used; dp: their gradient -> gradient of the unscaled scores. f: dropout factors or NULL */ \
 	void (*attention_back)(int64_t n, T *s, T lse, T *dp, T scale, const T *f); \
 	void (*times)(int64_t n, const T *f, T *y);                       /* y *= f */ \
-	T (*dot)(int64_t n, const T *a, const T *b); \
 	/* factors 0 or `keep` of elements e0 .. e0+n-1 (see the row `dropout` of ops.def) */ \
 	void (*drop)(uint64_t key, uint64_t step, uint64_t e0, int64_t n, uint32_t threshold, T keep, T *f); \
 	/* y = gain normalise(r + x f) + bias; r, f may be NULL */ \

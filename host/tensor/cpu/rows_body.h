@@ -377,4 +377,4 @@ norm_back(int64_t n, const REAL *x, const REAL *r, const REAL *f, const REAL *ga
 			dx[i] += z[i];
 }
 
-const struct TYPE TABLE = { act_row, act_back, exp_row, softmax_row, softmax_back, attention_back, times_row, dot_row, drop_row, norm_row, norm_back, additive_two, additive_back };
+const struct TYPE TABLE = { act_row, act_back, exp_row, softmax_row, softmax_back, attention_back, times_row, drop_row, norm_row, norm_back, additive_two, additive_back };
