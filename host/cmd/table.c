@@ -102,7 +102,7 @@ const tl_verb tl_verb_table = {
 	.summary = "comparison table: mean ± sd over seeds, deltas, tests",
 	.description = "Means and sample standard deviations over seeds, differences to the baseline, over how many seeds an arm won or lost, and a\n"
 	               "paired test over documents from stored scores: p by approximate randomisation (10,000 seeded rounds, Holm-corrected over the\n"
-	               "arms compared within a metric) and a 95 % bootstrap interval. Per-document rows are averaged over the seeds that both arms\n"
+	               "arms compared within a metric) and a 95 % bootstrap interval. Compared are means over the seeds that both arms\n"
 	               "have. Computed tests are kept in the table `test`. A metric that finished runs were not measured by is computed from their\n"
 	               "stored scores, and kept. Several datasets give a table each; two definitions of a metric never share a column; runs that\n"
 	               "failed are told below. The best mean is bold on a terminal.",
