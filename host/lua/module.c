@@ -211,16 +211,16 @@ read_slots(lua_State *L, const char *key, tl_slot **rows, int *n, size_t *at)
 	}
 }
 
-/* A module under the name of another plugin or module would quietly take its place. */
+/* A module under the name of another plugin or module would quietly take its place; a line may declare one twice. */
 static void
-refuse_twin(lua_State *L, const tl_script *s, const char *where)
+refuse_twin(lua_State *L, const tl_script *s, const char *where, const char *hex)
 {
 	const tl_candidate *twin;
 	tl_error e = { 0 };
 
 	lua_getfield(L, 1, "name");
 	twin = s->registry ? tl_registry_find(s->registry, "label", lua_tostring(L, -1), &e) : NULL;
-	if (twin && strcmp(twin->path, where)) {
+	if (twin && (strcmp(twin->path, where) || strcmp(twin->sha256, hex))) {
 		lua_pushfstring(L, "%s: tl.module: name = \"%s\": %s has that name; choose another", where, lua_tostring(L, -1), twin->path);
 		lua_error(L);
 	}
@@ -238,7 +238,8 @@ tl_lua_declare(lua_State *L)
 	tl_error e = { 0 };
 	size_t at = 0;
 
-	refuse_twin(L, s, where);
+	tl_sha_of(text, strlen(text), hex);
+	refuse_twin(L, s, where, hex);
 	m = tl_alloc(sizeof *m);
 	m->script = s;
 	m->n_params = list_length(L, 1, "params");
@@ -270,7 +271,6 @@ tl_lua_declare(lua_State *L)
 		.losses = m->losses, .module = &m->functions, .closure = m };
 	lua_pushvalue(L, 2);
 	m->forward = luaL_ref(L, LUA_REGISTRYINDEX);
-	tl_sha_of(text, strlen(text), hex);
 	if (s->registry && !tl_registry_add(s->registry, &m->plugin, hex, where, &e)) {
 		lua_pushstring(L, e.text); /* it names the line itself */
 		return lua_error(L);
