@@ -122,10 +122,14 @@ local function guarded(spec, d, who)
 	end
 	local weights = {}
 	for _, row in ipairs(d.weights) do weights[row.name] = true end
+	local function each(values)
+		return function() return next, values end
+	end
 	return function(self, slots)
 		setmetatable(self.weights, { __index = read({}, weights, "self.weights.", "not among the weights that " .. who .. " declares") })
-		return spec.forward(setmetatable({}, { __index = read(self, parts, "self.", "neither a parameter of " .. who .. " nor a part of self") }),
-			setmetatable({}, { __index = read(slots, known, "slots.", "not among the slots that " .. who .. " declares in reads"), __newindex = write(slots) }))
+		return spec.forward(
+			setmetatable({}, { __index = read(self, parts, "self.", "neither a parameter of " .. who .. " nor a part of self"), __pairs = each(self) }),
+			setmetatable({}, { __index = read(slots, known, "slots.", "not among the slots that " .. who .. " declares in reads"), __newindex = write(slots), __pairs = each(slots) }))
 	end
 end
 

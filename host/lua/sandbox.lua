@@ -20,7 +20,7 @@ function G.pairs(t)
 	local f, s, c = raw_pairs(t)
 	if f ~= next then return f, s, c end
 	local keys, rest, n = {}, {}, 0
-	for k in next, t do
+	for k in next, s do
 		local kind = type(k)
 		if kind == "string" or kind == "number" then
 			n = n + 1
@@ -38,10 +38,10 @@ function G.pairs(t)
 	return function()
 		while i < n do
 			i = i + 1
-			local v = raw.rawget(t, keys[i])
+			local v = raw.rawget(s, keys[i])
 			if v ~= nil then return keys[i], v end
 		end
-	end, t, nil
+	end, s, nil
 end
 G.print = function(...)
 	local parts = {}

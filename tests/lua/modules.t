@@ -50,6 +50,8 @@ module 'slots.doc = slots.doc * self.factor'
 has "$(cat err)" "one.lua:7: self.factor: neither a parameter of tl.module twice nor a part of self" "self has what is declared"
 module 'slots.doc = slots.doc * self.weights.w'
 has "$(cat err)" "self.weights.w: not among the weights that tl.module twice declares" "and so have its weights"
+module 'local n = 0; for k, x in pairs(slots) do n = n + (k == "doc" and x:rank() or 9) end; slots.doc = slots.doc * (n == 2 and 1 or error("pairs"))'
+is "$?" 0 "pairs goes over the slots"
 sed 's/name = "twice"/name = "classifier"/' one.lua >twin.lua
 out=$(tagloom run twin.lua --db one.db 2>&1)
 is "$?" 2 "a module does not take a plugin's name"
