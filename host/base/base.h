@@ -69,6 +69,7 @@ const char *tl_nearest(const char *name, const char *const *candidates, int64_t 
 bool tl_streq(const char *a, const char *b);          /* NULL equals NULL only */
 bool tl_starts(const char *s, const char *prefix);
 bool tl_ends(const char *s, const char *suffix);
+void tl_skip_mark(const char **text, size_t *n); /* a byte order mark at the beginning is no text */
 /* Checks UTF-8; returns the offset of the first bad byte, or -1. */
 int64_t tl_utf8_bad(const char *s, size_t n);
 

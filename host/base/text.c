@@ -136,6 +136,15 @@ tl_starts(const char *s, const char *prefix)
 	return !strncmp(s, prefix, strlen(prefix));
 }
 
+void
+tl_skip_mark(const char **text, size_t *n)
+{
+	if (*n < 3 || memcmp(*text, "\xef\xbb\xbf", 3))
+		return;
+	*text += 3;
+	*n -= 3;
+}
+
 bool
 tl_ends(const char *s, const char *suffix)
 {

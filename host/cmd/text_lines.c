@@ -28,10 +28,8 @@ tl_text_lines_next(tl_text_lines *in, const char **text, size_t *n, tl_error *e)
 		return errno && ferror(stdin) ? tl_error_set(e, TL_ENVIRONMENT, "standard input cannot be read: %s", strerror(errno)) : 0;
 	*text = in->line;
 	*n = (size_t)got - (got && in->line[got - 1] == '\n');
-	if (!in->number++ && *n >= 3 && !memcmp(*text, "\xef\xbb\xbf", 3)) {
-		*text += 3;
-		*n -= 3;
-	}
+	if (!in->number++)
+		tl_skip_mark(text, n);
 	return 1;
 }
 

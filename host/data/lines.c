@@ -285,10 +285,8 @@ tl_lines_next(tl_lines *l, const char **text, size_t *n, int64_t *number, tl_err
 	l->from += length + (end ? 1 : 0);
 	if (length && (*text)[length - 1] == '\r')
 		length--;
-	if (l->number == 1 && length >= 3 && !memcmp(*text, "\xef\xbb\xbf", 3)) { /* a byte order mark is no text */
-		*text += 3;
-		length -= 3;
-	}
+	if (l->number == 1)
+		tl_skip_mark(text, &length);
 	l->buffer[*text - l->buffer + (ptrdiff_t)length] = 0; /* over the line's end: handy for strtod and the like */
 	*n = length;
 	*number = l->number;

@@ -169,8 +169,7 @@ compile(lua_State *L)
 	const char *text = lua_tolstring(L, -2, &n), *name = lua_tostring(L, -1);
 	int status;
 
-	if (n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) /* a byte order mark is no text */
-		text += 3, n -= 3;
+	tl_skip_mark(&text, &n);
 	if (n && *text == '#') { /* a first line for the shell */
 		while (n && *text != '\n')
 			text++, n--;

@@ -109,10 +109,7 @@ protected_load(lua_State *L)
 	lua_call(L, 1, 2);                    /* tl, finish */
 	lua_pushvalue(L, TL);
 	lua_setfield(L, LOADED, "tagloom");
-	if (call->n >= 3 && !memcmp(call->text, "\xef\xbb\xbf", 3)) { /* a byte order mark is no text */
-		call->text += 3;
-		call->n -= 3;
-	}
+	tl_skip_mark(&call->text, &call->n);
 	if (call->n && *call->text == LUA_SIGNATURE[0])
 		return luaL_error(L, "%s: bytecode is not read; give the script's text", s->name);
 	while (call->n && *call->text == '#') { /* a first line for the shell; its newline stays, so that lines keep their numbers */

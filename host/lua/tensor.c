@@ -45,6 +45,16 @@ raise_context(lua_State *L)
 	return luaL_error(L, "%s", text);
 }
 
+/* What an op gave, for Lua; NULL is the context's error. */
+static int
+result(lua_State *L, tl_tensor *x)
+{
+	if (!x)
+		return raise_context(L);
+	tl_lua_push_tensor(L, x);
+	return 1;
+}
+
 static tl_ctx *
 context(lua_State *L)
 {
@@ -109,10 +119,25 @@ call_op(lua_State *L)
 	if (lua_gettop(L) >= at)
 		return luaL_error(L, "%s: %d arguments; it takes %d: %s", op->name, lua_gettop(L), at - 1, op->signature);
 	out = tl_apply(ctx, op, in, n_in, arg, n_arg);
-	if (!out)
-		return raise_context(L);
-	tl_lua_push_tensor(L, out);
-	return 1;
+	return result(L, out);
+}
+
+/* The dimensions that the table at index lists, each at least `least`. Returns how many. */
+static int
+dims_at(lua_State *L, int index, int64_t least, int64_t dim[TL_MAX_RANK])
+{
+	lua_Integer rank = (luaL_checktype(L, index, LUA_TTABLE), luaL_len(L, index));
+
+	if (rank > TL_MAX_RANK)
+		return luaL_error(L, "%d dimensions; at most %d", (int)rank, TL_MAX_RANK);
+	for (lua_Integer i = 0; i < rank; i++) {
+		lua_geti(L, index, i + 1);
+		dim[i] = (int64_t)luaL_checkinteger(L, -1);
+		if (dim[i] < least)
+			return luaL_error(L, "dimension %d is %d", (int)i + 1, (int)dim[i]);
+		lua_pop(L, 1);
+	}
+	return (int)rank;
 }
 
 /* x:reshape{2, -1, 4} reads better than reshape's rank and four dimensions. */
@@ -122,39 +147,9 @@ op_reshape(lua_State *L)
 	tl_ctx *ctx = context(L);
 	tl_tensor *x = tl_lua_tensor_at(L, 1);
 	int64_t dim[TL_MAX_RANK] = { 0 };
-	lua_Integer rank = (luaL_checktype(L, 2, LUA_TTABLE), luaL_len(L, 2));
+	int rank = dims_at(L, 2, INT64_MIN, dim); /* tl_reshape says what is wrong with them */
 
-	if (rank > TL_MAX_RANK)
-		return luaL_error(L, "reshape: %d dimensions; at most %d", (int)rank, TL_MAX_RANK);
-	for (lua_Integer i = 0; i < rank; i++) {
-		lua_geti(L, 2, i + 1);
-		dim[i] = (int64_t)luaL_checkinteger(L, -1);
-		lua_pop(L, 1);
-	}
-	x = tl_reshape(ctx, x, (int)rank, dim[0], dim[1], dim[2], dim[3]);
-	if (!x)
-		return raise_context(L);
-	tl_lua_push_tensor(L, x);
-	return 1;
-}
-
-static int
-dims_at(lua_State *L, int index, int64_t *dim, int64_t *count)
-{
-	lua_Integer rank = (luaL_checktype(L, index, LUA_TTABLE), luaL_len(L, index));
-
-	if (rank > TL_MAX_RANK)
-		return luaL_error(L, "%d dimensions; at most %d", (int)rank, TL_MAX_RANK);
-	*count = 1;
-	for (lua_Integer i = 0; i < rank; i++) {
-		lua_geti(L, index, i + 1);
-		dim[i] = (int64_t)luaL_checkinteger(L, -1);
-		if (dim[i] < 0 || (dim[i] && *count > INT32_MAX / dim[i]))
-			return luaL_error(L, "dimension %d is %d", (int)i + 1, (int)dim[i]);
-		*count *= dim[i];
-		lua_pop(L, 1);
-	}
-	return (int)rank;
+	return result(L, tl_reshape(ctx, x, rank, dim[0], dim[1], dim[2], dim[3]));
 }
 
 /* reals({dims}, {values}), ints({dims}, {values}), fill({dims}, value): constants. Upvalue 1: 'r', 'i' or 'f'. */
@@ -163,12 +158,17 @@ op_constant(lua_State *L)
 {
 	tl_ctx *ctx = context(L);
 	int which = (int)lua_tointeger(L, lua_upvalueindex(1));
-	int64_t dim[TL_MAX_RANK], count;
-	int rank = dims_at(L, 1, dim, &count);
+	int64_t dim[TL_MAX_RANK], count = 1;
+	int rank = dims_at(L, 1, 0, dim);
 	tl_tensor *x;
 	double *real;
 	int32_t *whole;
 
+	for (int i = 0; i < rank; i++) {
+		if (dim[i] && count > INT32_MAX / dim[i])
+			return luaL_error(L, "dimension %d is %d", i + 1, (int)dim[i]);
+		count *= dim[i];
+	}
 	if (which == 'f') {
 		x = tl_fill(ctx, rank, dim, luaL_checknumber(L, 2));
 	} else {
@@ -187,10 +187,7 @@ op_constant(lua_State *L)
 		}
 		x = !real || !whole ? NULL : which == 'r' ? tl_reals(ctx, rank, dim, real) : tl_ints(ctx, rank, dim, whole);
 	}
-	if (!x)
-		return raise_context(L);
-	tl_lua_push_tensor(L, x);
-	return 1;
+	return result(L, x);
 }
 
 static int
@@ -234,10 +231,7 @@ operate(lua_State *L)
 			return luaL_error(L, "a number over a tensor; write ops.div(ops.fill({}, x), y) with equal shapes");
 		y = right ? tl_scale(ctx, a, 1 / k, 0) : tl_div(ctx, a, b);
 	}
-	if (!y)
-		return raise_context(L);
-	tl_lua_push_tensor(L, y);
-	return 1;
+	return result(L, y);
 }
 
 static int
