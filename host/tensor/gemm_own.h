@@ -39,11 +39,18 @@ struct job {
 	void *arg;
 };
 
-/* c [MR, NR] = (or +=) a b; element (i, p) of a lies at a[i * row + p * step]. `lines` cache lines from `next` on are fetched meanwhile. */
+/* c [MR, NR] = (or +=) a b; element (i, p) of a lies at a[i * row + p * step]. `lines` cache lines from `next` on are fetched meanwhile.
+ * `each` rows are reached from one address: where all are, it moves on at every step, else at every fourth. Where it moves the compiler
+ * is not told whence it came: else it keeps a register for each of 4 MR addresses, of which there are too few, and loads them from the stack. */
 static inline __attribute__((always_inline)) void
-kernel(int64_t k, const REAL *a, int64_t row, int64_t step, const REAL *b, REAL *c, int64_t ldc, bool add, const REAL *next, int64_t lines)
+kernel(int64_t k, const REAL *a, int64_t row, int64_t step, int each, const REAL *b, REAL *c, int64_t ldc, bool add, const REAL *next, int64_t lines)
 {
 	VEC sum[MR][2];
+	const REAL *at[MR];
+
+#pragma GCC unroll 16
+	for (int i = 0; i < MR; i += each)
+		at[i / each] = a + i * row;
 
 #pragma GCC unroll 16
 	for (int i = 0; i < MR; i++) {
@@ -51,19 +58,28 @@ kernel(int64_t k, const REAL *a, int64_t row, int64_t step, const REAL *b, REAL 
 		__builtin_prefetch(c + i * ldc, 1);
 		__builtin_prefetch(c + i * ldc + NR - 1, 1);
 	}
+#define MOVE(steps) do { \
+	_Pragma("GCC unroll 16") \
+	for (int i = 0; i < MR; i += each) { \
+		at[i / each] += (steps) * step; \
+		__asm__("" : "+r"(at[i / each])); \
+	} \
+} while (0)
 #define STEP(q) do { \
 	VEC b0 = LOAD(b + (q) * NR), b1 = LOAD(b + (q) * NR + LANES); \
 	_Pragma("GCC unroll 16") \
 	for (int i = 0; i < MR; i++) { \
-		VEC x = SET1(a[i * row + (q) * step]); \
+		VEC x = SET1(at[i / each][i % each * row + (each < MR ? (q) * step : 0)]); \
 		sum[i][0] = FMA(x, b0, sum[i][0]); \
 		sum[i][1] = FMA(x, b1, sum[i][1]); \
 	} \
+	if (each == MR) \
+		MOVE(1); \
 } while (0)
-	for (; k >= 4; k -= 4, a += 4 * step, b += 4 * NR) {
+	for (; k >= 4; k -= 4, b += 4 * NR) {
 #if STRIPS_FIRST
-		__builtin_prefetch(a + 32 * step);
-		__builtin_prefetch(a + 32 * step + 2 * MR);
+		__builtin_prefetch(at[0] + 32 * step);
+		__builtin_prefetch(at[0] + 32 * step + 2 * MR);
 #else
 #pragma GCC unroll 8
 		for (int q = 8; q < 12; q++) {
@@ -80,10 +96,16 @@ kernel(int64_t k, const REAL *a, int64_t row, int64_t step, const REAL *b, REAL 
 		STEP(1);
 		STEP(2);
 		STEP(3);
+		if (each < MR)
+			MOVE(4);
 	}
-	for (; k > 0; k--, a += step, b += NR)
+	for (; k > 0; k--, b += NR) {
 		STEP(0);
+		if (each < MR)
+			MOVE(1);
+	}
 #undef STEP
+#undef MOVE
 #pragma GCC unroll 16
 	for (int i = 0; i < MR; i++) {
 		REAL *to = c + i * ldc;
@@ -100,19 +122,19 @@ kernel(int64_t k, const REAL *a, int64_t row, int64_t step, const REAL *b, REAL 
 static __attribute__((noinline)) void
 kernel_packed(int64_t k, const REAL *a, const REAL *b, REAL *c, int64_t ldc, bool add, const REAL *next, int64_t lines)
 {
-	kernel(k, a, 1, MR, b, c, ldc, add, next, lines);
+	kernel(k, a, 1, MR, MR, b, c, ldc, add, next, lines);
 }
 
 static __attribute__((noinline)) void
 kernel_in_place(int64_t k, const REAL *a, int64_t lda, const REAL *b, REAL *c, int64_t ldc, bool add)
 {
-	kernel(k, a, lda, 1, b, c, ldc, add, NULL, 0);
+	kernel(k, a, lda, 1, 3, b, c, ldc, add, NULL, 0);
 }
 
 static __attribute__((noinline)) void
 kernel_turned(int64_t k, const REAL *a, int64_t lda, const REAL *b, REAL *c, int64_t ldc, bool add)
 {
-	kernel(k, a, 1, lda, b, c, ldc, add, NULL, 0);
+	kernel(k, a, 1, lda, MR, b, c, ldc, add, NULL, 0);
 }
 
 /* One strip of rows by one strip of columns; at the edges the kernel computes a full corner, of which a part is taken. */
@@ -298,15 +320,17 @@ small_pack(int t, REAL alpha, const REAL *b, int64_t ldb, int64_t n, int64_t k, 
 static void
 small_product(int64_t m, int64_t n, int64_t k, const REAL *a, int64_t row, int64_t step, const REAL *b, bool add, REAL *c, int64_t ldc)
 {
-	int64_t whole = m / MR * MR;
+	int64_t whole = m / MR * MR, down = (m + MR - 1) / MR, strips = (n + NR - 1) / NR;
 	REAL *rest = tl_gemm_memory(TL_GEMM_TILE, (size_t)(MR * (k + NR) + LINE) * sizeof *rest), *corner = rest + MR * k;
 
 	for (int64_t p = 0; whole < m && p < k; p++)
 		for (int64_t r = 0; r < MR; r++)
 			rest[p * MR + r] = whole + r < m ? a[(whole + r) * row + p * step] : 0;
-	for (int64_t j = 0; j < n; j += NR)
-		for (int64_t i = 0; i < m; i += MR)
-			one_kernel(m - i, n - j, k, i < whole ? a + i * row : rest, i < whole ? row : 1, i < whole ? step : MR, b + j * k, corner, c + i * ldc + j, ldc, add, NULL, 0);
+	for (int64_t x = 0; x < down * strips; x++) { /* rows that lie apart stay in the first-level cache, as do strips where neighbours among the rows share lines */
+		int64_t i = (row == 1 ? x % down : x / strips) * MR, j = (row == 1 ? x / down : x % strips) * NR;
+		bool there = i < whole;
+		one_kernel(m - i, n - j, k, there ? a + i * row : rest, there ? row : 1, there ? step : MR, b + j * k, corner, c + i * ldc + j, ldc, add, NULL, 0);
+	}
 }
 
 const struct SMALL_TYPE SMALL = { NR, small_pack, small_product };
