@@ -12,7 +12,7 @@ typedef struct tl_option {
 	const char *value;     /* "FILE", or NULL for a flag */
 	const char *doc;       /* one line */
 	char letter;           /* 'o' for -o, or 0 */
-	bool many;             /* may be repeated */
+	bool many;             /* may be repeated with other values */
 } tl_option;
 
 typedef struct tl_args {
@@ -22,7 +22,7 @@ typedef struct tl_args {
 	int n_given;
 	struct { const tl_option *option; const char *value; } *given;
 } tl_args;
-const char *tl_arg_value(const tl_args *a, const char *name, const char *fallback); /* last one given */
+const char *tl_arg_value(const tl_args *a, const char *name, const char *fallback); /* the one given */
 bool tl_arg_flag(const tl_args *a, const char *name);
 int64_t tl_arg_int(const tl_args *a, const char *name, int64_t fallback, tl_error *e);
 

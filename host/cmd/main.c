@@ -275,6 +275,20 @@ option_named(const tl_verb *v, const char *name, size_t n)
 	return NULL;
 }
 
+/* The option given last: an earlier one of the same name, with another value, would be lost. */
+static int
+given_once(const tl_args *a, tl_error *e)
+{
+	int last = a->n_given - 1;
+	const tl_option *o = a->given[last].option;
+	const char *value = a->given[last].value;
+
+	for (int i = 0; i < last && !o->many; i++)
+		if (a->given[i].option == o && strcmp(a->given[i].value, value))
+			return tl_error_set(e, TL_USAGE, "%s %s and %s %s: wanted one of them; %s is given once", o->name, a->given[i].value, o->name, value, o->name);
+	return 0;
+}
+
 /* Reads the words after the verb. 0, 1 where help was asked for, -1 after an error. */
 static int
 read_args(const tl_verb *v, int n, char **word, tl_args *a, tl_error *e)
@@ -304,6 +318,8 @@ read_args(const tl_verb *v, int n, char **word, tl_args *a, tl_error *e)
 			if (o && o->value) {
 				a->given[a->n_given].option = o;
 				a->given[a->n_given++].value = w + 2;
+				if (given_once(a, e))
+					return -1;
 				continue;
 			}
 			o = NULL;
@@ -328,6 +344,8 @@ read_args(const tl_verb *v, int n, char **word, tl_args *a, tl_error *e)
 		} else {
 			return tl_error_set(e, TL_USAGE, "%s wants a value: %s", w, o->value);
 		}
+		if (given_once(a, e))
+			return -1;
 	}
 	if (a->n < v->least || (v->most >= 0 && a->n > v->most))
 		return tl_error_set(e, TL_USAGE, "%s; usage: tagloom %s %s", a->n < v->least ? "something is missing" : "too many words", v->name, v->synopsis);

@@ -66,8 +66,6 @@ tl_sweep_read(tl_sweep_options *o, const tl_args *a, tl_error *e)
 	for (int i = 0; i < a->n_given; i++)
 		if (!strcmp(a->given[i].option->name, "--define"))
 			o->define[o->n_define++] = a->given[i].value;
-		else if (!strcmp(a->given[i].option->name, "--only") && strcmp(a->given[i].value, o->only))
-			return tl_error_set(e, TL_USAGE, "--only %s and --only %s: wanted one arm", a->given[i].value, o->only);
 	if (positive(a, "--jobs", 1, &jobs, e) || positive(a, "--threads", tl_cpu_count(), &threads, e) || positive(a, "--limit-docs", 0, &o->limit_docs, e))
 		return -1;
 	tl_share_cpus(jobs, threads, &o->jobs, &o->threads);

@@ -25,6 +25,12 @@ has "$(cat err)" "did you mean run" "and gets its nearest neighbour"
 tagloom table --metrcs p@1 >out 2>err
 is "$?" 2 "an unknown option is a usage error"
 has "$(cat err)" "did you mean --metrics" "and gets its nearest neighbour"
+tagloom runs --db a.db --status done --status failed >out 2>err
+is "$? $(cat err)" "2 tagloom runs: --status done and --status failed: wanted one of them; --status is given once" "an option with two values is a usage error"
+tagloom runs --db a.db --db=b.db >out 2>err
+is "$? $(cat err)" "2 tagloom runs: --db a.db and --db b.db: wanted one of them; --db is given once" "in each spelling"
+tagloom runs --db none.db --db none.db >out 2>err
+is "$?" 3 "the same value again is harmless"
 tagloom >out 2>err
 is "$?" 2 "no verb is a usage error"
 has "$(tagloom --version)" "tagloom $(cat "$SRC/VERSION")" "the version is the tree's"

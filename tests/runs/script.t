@@ -40,7 +40,7 @@ is "$? $(sql "SELECT group_concat(n, ' ') FROM (SELECT max(epoch) AS n FROM resu
 rm lib/last
 has "$(tagloom reproduce --db a.db "$(sql "SELECT max(id) FROM run")" 2>&1)" "same bits" "and reads it from the database when it is reproduced"
 out=$(tagloom run told.lua --db a.db --only full --only other 2>&1)
-is "$? $out" "2 tagloom run: --only full and --only other: wanted one arm" "two arms to run alone are one too many"
+is "$? $out" "2 tagloom run: --only full and --only other: wanted one of them; --only is given once" "two arms to run alone are one too many"
 
 sed "s/name = 'one'/name = \"it's\"/" one.lua >its.lua
 has "$(tagloom run its.lua --db 'a b.db' 2>&1)" "see: tagloom table --db 'a b.db' --experiment 'it'\\''s'" "what is told can be pasted into a shell"
