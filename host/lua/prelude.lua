@@ -66,6 +66,8 @@ local function check_keys(t, allowed, who, where)
 				fail_at(where, "%s: %s = %s: wanted a whole number from %d to %d", who, k, show(v), want[1], want[2])
 			end
 			t[k] = n
+		elseif want == "list" then
+			if type(v) ~= "table" then fail_at(where, "%s: %s = %s: wanted a list; with this alone it is %s = { %s }", who, k, show(v), k, show(v)) end
 		elseif want ~= true and type(v) ~= want then
 			fail_at(where, "%s: %s: wanted a %s, found %s", who, k, want, show(v))
 		end
@@ -279,7 +281,7 @@ local function check_names(model, who, where)
 end
 
 -- Experiments -------------------------------------------------------------------------------------------------------------
-local experiment_keys = { name = "string", data = "table", model = "table", train = "table", metrics = "table", seeds = "table", baseline = "string", arms = "table",
+local experiment_keys = { name = "string", data = "table", model = "table", train = "table", metrics = "list", seeds = "list", baseline = "string", arms = "table",
 	on_epoch = "function" }
 local default_metrics = { "p@1", "p@3", "p@5", "ndcg@3", "ndcg@5", "micro_f1", "macro_f1" }
 

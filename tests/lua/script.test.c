@@ -205,6 +205,8 @@ mistakes(void)
 	refused("no experiment", HEAD, NULL, "x.lua: wanted `return tl.experiment { ... }`");
 	refused("two experiments of one name", HEAD "local function x() return tl.experiment { name = 'x', data = D, " MODEL " } end\nreturn { x(), x() }", NULL, "two experiments are called x");
 	refused("seeds that are no whole numbers", ONE("seeds = { 1.5 }"), NULL, "seeds: element 1: wanted a whole number");
+	refused("a number in place of the list of seeds", ONE("seeds = 7"), NULL, "seeds = 7: wanted a list; with this alone it is seeds = { 7 }");
+	refused("a name in place of the list of metrics", ONE("metrics = 'p@1'"), NULL, "metrics = \"p@1\": wanted a list; with this alone it is metrics = { \"p@1\" }");
 	refused("a seed that does not fit", ONE("seeds = { 1e20 }"), NULL, "seeds: element 1: wanted a whole number from 0 to 9223372036854775807, found 1e+20");
 	refused("one seed in two spellings", ONE("seeds = { 5, 5e0 }"), NULL, "seeds: 5 is there twice");
 	refused("a length out of range", HEAD "tl.dataset { path = 'd', max_length = 1e18 }", NULL, "x.lua:3: tl.dataset: max_length = 1e+18: wanted a whole number from 1 to 1000000000");
