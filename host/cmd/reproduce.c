@@ -43,7 +43,9 @@ read_past(tl_store *s, const char *name, past *p, tl_error *e)
 		return -1;
 	p->arm_row = tl_store_int(s, e, 0, "SELECT max(arm_id) FROM arm_run WHERE run_id = ?1", "i", p->run);
 	p->experiment = tl_store_int(s, e, 0, "SELECT experiment_id FROM arm WHERE id = ?1", "i", p->arm_row);
-	p->seed = tl_store_int(s, e, 0, "SELECT seed FROM run WHERE id = ?1", "i", p->run);
+	p->seed = tl_store_int(s, e, -1, "SELECT seed FROM run WHERE id = ?1", "i", p->run);
+	if (p->seed < 0)
+		return tl_error_set(e, TL_ENVIRONMENT, "run %lld: the database does not hold its seed", (long long)p->run);
 	p->identity = field(s, "SELECT identity FROM run WHERE id = ?1", p->run, "the identity", e);
 	p->weights = tl_store_text(s, e, "SELECT weights_sha256 FROM run WHERE id = ?1", "i", p->run);
 	p->folder = tl_folder_of_run(s, p->run, e);

@@ -20,7 +20,7 @@ add_run(tl_store *s, tl_sweep *sweep, int64_t run, tl_error *e)
 		j->run = run;
 		j->arm_row = tl_rows_int(r, 0);
 		j->seed = tl_rows_int(r, 2);
-		j->label = tl_format("%s, seed %lld", tl_rows_text(r, 1), (long long)j->seed);
+		j->label = tl_rows_null(r, 2) ? tl_strdup(tl_rows_text(r, 1)) : tl_format("%s, seed %lld", tl_rows_text(r, 1), (long long)j->seed);
 		j->timeout = tl_json_number(train, "timeout", 600);
 		j->epochs = tl_rows_int(r, 5) ? 1 : tl_json_int(train, "epochs", 1);
 		j->n_documents = tl_rows_int(r, 4);

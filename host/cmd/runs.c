@@ -52,7 +52,7 @@ for_people(tl_store *s, tl_rows *r, tl_grid *g)
 	for (int j = 1; j <= 3; j++, c++)
 		tl_cell_string(c, tl_rows_null(r, j) ? "–" : tl_rows_text(r, j));
 	if (tl_rows_int(r, 16) || tl_rows_null(r, 4))
-		tl_cell_string(c++, "any");
+		tl_cell_string(c++, tl_rows_int(r, 16) ? "any" : "–");
 	else
 		tl_cell_int(c++, tl_rows_int(r, 4));
 	tl_cell_string(c++, status_now(s, r));

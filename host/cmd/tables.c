@@ -132,7 +132,7 @@ static int
 read_rows(struct loading *l, const char *experiment, tl_error *e)
 {
 	static const char sql[] =
-		"SELECT a.id, a.name, a.is_baseline, coalesce(a.config_sha256, a.id), r.id, " MEASURED_ON("?4") ", d.name, coalesce(r.seed, 0), r.seedless, r.status, r.error, r.plugin_at_fault, "
+		"SELECT a.id, a.name, a.is_baseline, coalesce(a.config_sha256, a.id), r.id, " MEASURED_ON("?4") ", d.name, r.seed, r.seedless, r.status, r.error, r.plugin_at_fault, "
 		"coalesce(r.best_epoch, -1) FROM experiment x CROSS JOIN arm a ON a.experiment_id = x.id LEFT JOIN arm_run ar ON ar.arm_id = a.id LEFT JOIN run r ON r.id = ar.run_id "
 		"LEFT JOIN dataset d ON d.id = r.dataset_id WHERE x.name = ?1 AND x.script_sha256 IS (SELECT script_sha256 FROM experiment WHERE id = ?2) AND (?3 = 0 OR x.id = ?3) ORDER BY a.id, r.id";
 	bool numeric = *experiment && !experiment[strspn(experiment, "0123456789")];
@@ -152,7 +152,7 @@ read_rows(struct loading *l, const char *experiment, tl_error *e)
 	while ((got = tl_rows_next(r, e)) == 1) {
 		l->raw = tl_grow(l->raw, l->n, &l->capacity, sizeof *l->raw);
 		l->raw[l->n++] = (struct raw){ .arm_id = tl_rows_int(r, 0), .arm = copy(r, 1), .baseline = tl_rows_int(r, 2), .config = copy(r, 3), .run = tl_rows_int(r, 4), .data = tl_rows_int(r, 5),
-			                           .data_name = copy(r, 6), .seed = tl_rows_int(r, 7), .seedless = tl_rows_int(r, 8), .status = copy(r, 9), .error = copy(r, 10), .plugin = copy(r, 11),
+			                           .data_name = copy(r, 6), .seed = tl_rows_null(r, 7) ? TL_NO_SEED : tl_rows_int(r, 7), .seedless = tl_rows_int(r, 8), .status = copy(r, 9), .error = copy(r, 10), .plugin = copy(r, 11),
 			                           .best_epoch = tl_rows_int(r, 12) };
 	}
 	tl_rows_free(r);
@@ -376,14 +376,14 @@ static int
 add_side_run(struct loading *l, int side, const char *name, int64_t run, tl_error *e)
 {
 	tl_rows *r = tl_store_query(l->s, e,
-	                            "SELECT " MEASURED_ON("?2") ", d.name, coalesce(r.seed, 0), r.seedless, r.status, r.error, r.plugin_at_fault, coalesce(r.best_epoch, -1) FROM run r "
+	                            "SELECT " MEASURED_ON("?2") ", d.name, r.seed, r.seedless, r.status, r.error, r.plugin_at_fault, coalesce(r.best_epoch, -1) FROM run r "
 	                            "LEFT JOIN dataset d ON d.id = r.dataset_id WHERE r.id = ?1", "is", run, l->t->split);
 	int got = r ? tl_rows_next(r, e) : -1;
 
 	if (got == 1) {
 		l->raw = tl_grow(l->raw, l->n, &l->capacity, sizeof *l->raw);
 		l->raw[l->n++] = (struct raw){ .arm_id = side + 1, .arm = tl_strdup(name), .baseline = !side, .config = tl_strdup(""), .run = run, .data = tl_rows_int(r, 0), .data_name = copy(r, 1),
-			                           .seed = tl_rows_int(r, 2), .seedless = tl_rows_int(r, 3), .status = copy(r, 4), .error = copy(r, 5), .plugin = copy(r, 6), .best_epoch = tl_rows_int(r, 7) };
+			                           .seed = tl_rows_null(r, 2) ? TL_NO_SEED : tl_rows_int(r, 2), .seedless = tl_rows_int(r, 3), .status = copy(r, 4), .error = copy(r, 5), .plugin = copy(r, 6), .best_epoch = tl_rows_int(r, 7) };
 	}
 	tl_rows_free(r);
 	return got < 0 ? -1 : 0;

@@ -14,6 +14,7 @@
 typedef struct tl_tab_metric { int64_t id; char *name, *group, *signature, *label; bool higher; int decimals; } tl_tab_metric;
 typedef struct tl_tab_arm { char *name; int64_t id; bool baseline; } tl_tab_arm;         /* id of its newest row */
 typedef struct tl_tab_data { int64_t id; char *name, *label; } tl_tab_data;
+#define TL_NO_SEED INT64_MIN /* a database of another maker may hold no seed of a run; ours are 0 or more */
 typedef struct tl_tab_run { int64_t id, seed, best_epoch; int arm, data; bool seedless; double *value; } tl_tab_run; /* done; value [n_metrics], NaN: undefined */
 typedef struct tl_tab_gap { int64_t run, seed; int arm, data; char *status, *error, *plugin; } tl_tab_gap;
 
@@ -67,6 +68,7 @@ void tl_tab_write(const tl_tab *t, int rows, int cols, tl_output as, FILE *f);
 void tl_tab_csv(const tl_tab *t, bool head, FILE *f);      /* one line per arm, dataset and metric */
 void tl_tab_json(const tl_tab *t, int rows, int cols, FILE *f);
 
+char *tl_tab_seed(int64_t seed); /* "seed 3", "no seed" */
 /* "0.8612 ± 0.0021", "0.8612", "–". */
 char *tl_tab_text_of(tl_tab_stats s, int decimals);
 char *tl_tab_p(double p);

@@ -82,6 +82,15 @@ key_number(FILE *f, const char *key, double value)
 }
 
 static void
+put_seed(FILE *f, bool known, int64_t seed)
+{
+	if (known && seed != TL_NO_SEED)
+		fprintf(f, "%lld", (long long)seed);
+	else
+		fputs("null", f);
+}
+
+static void
 json_seeds(const tl_tab *t, int d, int a, int m, FILE *f)
 {
 	const int64_t *first = t->first + (int64_t)d * t->n_arms + a;
@@ -90,10 +99,7 @@ json_seeds(const tl_tab *t, int d, int a, int m, FILE *f)
 	fputs(", \"runs\": [", f);
 	for (int64_t i = first[0]; i < first[1]; i++) {
 		fprintf(f, "%s{\"run\": %lld, \"seed\": ", any ? ", " : "", (long long)t->run[i].id);
-		if (t->run[i].seedless)
-			fputs("null", f);
-		else
-			fprintf(f, "%lld", (long long)t->run[i].seed);
+		put_seed(f, !t->run[i].seedless, t->run[i].seed);
 		key_number(f, "value", t->run[i].value[m]);
 		putc('}', f);
 		any = true;
@@ -144,7 +150,9 @@ json_gaps(const tl_tab *t, FILE *f)
 	fputs("\n  ],\n  \"unfinished\": [", f);
 	for (int64_t i = 0; i < t->n_gaps; i++) {
 		const tl_tab_gap *g = t->gap + i;
-		fprintf(f, "%s\n    {\"run\": %lld, \"seed\": %lld, ", i ? "," : "", (long long)g->run, (long long)g->seed);
+		fprintf(f, "%s\n    {\"run\": %lld, \"seed\": ", i ? "," : "", (long long)g->run);
+		put_seed(f, true, g->seed);
+		fputs(", ", f);
 		key_text(f, "dataset", t->data[g->data].label);
 		fputs(", ", f);
 		key_text(f, "arm", t->arm[g->arm].name);

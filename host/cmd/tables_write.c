@@ -41,6 +41,12 @@ tl_tab_p(double p)
 	return isnan(p) ? tl_strdup("–") : tl_format("%.4f", p);
 }
 
+char *
+tl_tab_seed(int64_t seed)
+{
+	return seed == TL_NO_SEED ? tl_strdup("no seed") : tl_format("seed %lld", (long long)seed);
+}
+
 /* Where a cell lies: an index by dimension; -1 for the seed: all of them. */
 struct place { int at[4]; };
 
@@ -57,7 +63,7 @@ name_of(const tl_tab *t, int dim, int i)
 	case TL_BY_ARM: return tl_strdup(t->arm[i].name);
 	case TL_BY_METRIC: return tl_strdup(t->metric[i].label);
 	case TL_BY_DATASET: return tl_strdup(t->data[i].label);
-	default: return tl_format("seed %lld", (long long)t->seed[i]);
+	default: return tl_tab_seed(t->seed[i]);
 	}
 }
 
@@ -367,9 +373,11 @@ gap_notes(const tl_tab *t, tl_output as, FILE *f)
 	for (int64_t i = 0; i < t->n_gaps && i < MOST; i++) {
 		const tl_tab_gap *g = t->gap + i;
 		const char *error = g->error ? g->error : "";
-		s = tl_format("%s: %s, seed %lld%s%s (run %lld)%s%s%s%.*s", g->status, t->arm[g->arm].name, (long long)g->seed, t->n_datas > 1 ? ", " : "", t->n_datas > 1 ? t->data[g->data].label : "",
+		char *seed = tl_tab_seed(g->seed);
+		s = tl_format("%s: %s, %s%s%s (run %lld)%s%s%s%.*s", g->status, t->arm[g->arm].name, seed, t->n_datas > 1 ? ", " : "", t->n_datas > 1 ? t->data[g->data].label : "",
 		              (long long)g->run, g->plugin ? ": " : "", g->plugin ? g->plugin : "", *error ? ": " : "", (int)strcspn(error, "\n"), error);
 		tl_tab_note(as, f, s);
+		free(seed);
 		free(s);
 	}
 	if (t->n_gaps > MOST) {

@@ -180,6 +180,14 @@ has "$out" "once     0.3750  0.3750" "a run that needs no seed stands under each
 out=$(tagloom compare hand/base hand/same)
 has "$out" "nothing differs in parameters, plugins, data or script" "arms that differ in nothing"
 is "$(echo "$out" | grep -c "^what  name")" 0 "have no empty table of differences"
+tagloom sql --write "UPDATE run SET seed = NULL WHERE id IN (91, 95); UPDATE run SET seed = 0 WHERE id = 90; INSERT INTO run (id, dataset_id, identity, status) VALUES (96, 1, 'h96', 'failed'); INSERT INTO arm_run VALUES (92, 96)"
+out=$(tagloom table --experiment hand --no-tests --cols seed)
+has "$out" "arm      no seed  seed 0  seed 1" "a run without a seed has none: it is not seed 0"
+has "$out" "same     0.2500   –       0.5000" "and is not paired with it"
+has "$out" "failed: endless, no seed (run 96)" "nor told as one that failed"
+has "$(tagloom table --experiment hand --no-tests --format json | tr -d '\n')" '{"run": 91, "seed": null' "json: null"
+is "$(tagloom runs --experiment hand | awk '$1 == 93 || $1 == 96 { printf "%s %s;", $1, $5 }')" "93 any;96 –;" "runs: none, not any"
+has "$(tagloom reproduce h91 2>&1; tagloom reproduce 91 2>&1)" "run 91: the database does not hold its seed" "and reproduce says so"
 tagloom merge lacking.db "$TAGLOOM_DB" >/dev/null 2>&1
 tagloom sql --write --db lacking.db "DROP TABLE result"
 out=$(tagloom table --db lacking.db 2>&1)
