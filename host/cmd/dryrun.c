@@ -3,11 +3,20 @@
  * (train/estimate.c): its largest batch goes through the model counted, not computed. The time is a bound: the matrix products of all training steps at the speed of
  * one product on this machine, measured here for a moment.
  */
+#include "format.h"
 #include "sweep.h"
 #include "tensor/core.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* A line, which a terminal gets in lines of its width. Ends the text. */
+static void
+put_line(tl_text *line)
+{
+	tl_fold(stdout, line->s, tl_terminal_bound(stdout), (int)strspn(line->s, " ") + 4);
+	tl_text_free(line);
+}
 
 struct wiring_call { tl_plan_set *plan; tl_plan_arm *arm; tl_tokenizer *tokenizer; };
 
@@ -113,14 +122,21 @@ count_text(char out[40], double n)
 }
 
 /* The arm's estimate as JSON; "refused": why it does not fit. */
-struct estimate_call { tl_plan_set *plan; const tl_plan_arm *arm; int threads; };
+struct estimate_call { tl_plan_set *plan; const tl_plan_arm *arm; const tl_sweep_options *o; };
+
+static int
+threads_of(const tl_sweep_options *o)
+{
+	return TL_MAX(o->threads / TL_MAX(o->jobs, 1), 1);
+}
+
 
 static int
 estimate(void *arg, tl_text *out, tl_error *e)
 {
 	const struct estimate_call *c = arg;
 	json_t *config = tl_plan_run_config(c->arm, 1), *j;
-	tl_run_options o = { .script_dir = c->plan->script_dir, .threads = c->threads, .dataset = c->plan->datasets[c->arm->data].d };
+	tl_run_options o = { .script_dir = c->plan->script_dir, .threads = threads_of(c->o), .device = c->o->device.column, .dataset = c->plan->datasets[c->arm->data].d };
 	tl_estimate x = { 0 };
 	tl_error why = { 0 };
 	int status = tl_run_estimated(config, c->plan->registry, &o, &x, &why);
@@ -141,12 +157,12 @@ estimate(void *arg, tl_text *out, tl_error *e)
 }
 
 static int
-say_estimates(tl_plan_set *p, const tl_plan_arm *arm, const json_t *wiring, double speed, int threads, int runs, tl_error *e)
+say_estimates(tl_plan_set *p, const tl_plan_arm *arm, const json_t *wiring, double speed, const tl_sweep_options *o, int runs, tl_error *e)
 {
-	struct estimate_call call = { p, arm, threads };
+	struct estimate_call call = { p, arm, o };
 	double all = 0, trained = 0, mib = 1 << 20, operations;
 	char parameters[40], of_them[40];
-	tl_text out = { 0 };
+	tl_text out = { 0 }, line = { 0 };
 	json_t *x, *m;
 	size_t i;
 
@@ -166,15 +182,17 @@ say_estimates(tl_plan_set *p, const tl_plan_arm *arm, const json_t *wiring, doub
 		return tl_error_who(e, "arm %s", arm->name);
 	}
 	operations = tl_json_number(x, "products", 0);
-	printf("  a run: about %.0f MiB (weights, gradients, moments %.0f; largest batch, %lld documents with %lld tokens, %.0f; data and program %.0f)", tl_json_number(x, "bytes", 0) / mib,
+	tl_text_add(&line, "  a run: about %.0f MiB (weights, gradients, moments %.0f; largest batch, %lld documents with %lld tokens, %.0f; data and program %.0f)", tl_json_number(x, "bytes", 0) / mib,
 	       tl_json_number(x, "weights", 0) / mib, (long long)tl_json_int(x, "documents", 0), (long long)tl_json_int(x, "tokens", 0), tl_json_number(x, "step", 0) / mib, tl_json_number(x, "data", 0) / mib);
 	if (operations > 0)
-		printf("; at least %.3g s of matrix products (%.3g Gop at %.0f Gop/s)", operations / speed, operations / 1e9, speed / 1e9);
+		tl_text_add(&line, "; at least %.3g s of matrix products (%.3g Gop at %.0f Gop/s)", operations / speed, operations / 1e9, speed / 1e9);
 	if (tl_json_number(x, "once", 0) > 0)
-		printf("; once for all runs at least %.3g s (%.3g Gop) for what is kept", tl_json_number(x, "once", 0) / speed, tl_json_number(x, "once", 0) / 1e9);
-	putchar('\n');
-	if (json_object_get(x, "refused"))
-		printf("  it would be refused here: %s\n", tl_json_string(x, "refused", ""));
+		tl_text_add(&line, "; once for all runs at least %.3g s (%.3g Gop) for what is kept", tl_json_number(x, "once", 0) / speed, tl_json_number(x, "once", 0) / 1e9);
+	put_line(&line);
+	if (json_object_get(x, "refused")) {
+		tl_text_add(&line, "  it would be refused here: %s", tl_json_string(x, "refused", ""));
+		put_line(&line);
+	}
 	json_decref(x);
 	tl_text_free(&out);
 	return 0;
@@ -182,7 +200,7 @@ say_estimates(tl_plan_set *p, const tl_plan_arm *arm, const json_t *wiring, doub
 
 /* --- the wiring in words ------------------------------------------------------------------------------------------------------------- */
 static bool
-say_slots(const json_t *slots, const char *word)
+add_slots(tl_text *line, const json_t *slots, const char *word)
 {
 	json_t *s;
 	size_t i;
@@ -192,11 +210,11 @@ say_slots(const json_t *slots, const char *word)
 		const char *shape = tl_json_string(s, "shape", NULL), *is = tl_json_string(s, "is", NULL);
 		if (!tl_json_bool(s, "present", true))
 			continue;
-		printf("%s %s", first ? word : ",", tl_json_string(s, "slot", "?"));
+		tl_text_add(line, "%s %s", first ? word : ",", tl_json_string(s, "slot", "?"));
 		if (is)
-			printf(" (= %s)", is);
+			tl_text_add(line, " (= %s)", is);
 		if (shape)
-			printf(" %s", shape);
+			tl_text_add(line, " %s", shape);
 		first = false;
 	}
 	return !first;
@@ -204,10 +222,11 @@ say_slots(const json_t *slots, const char *word)
 
 /* What a frozen encoder gives once for all runs: outputs, documents and size. Tokens of documents are an estimate, as elsewhere here. */
 static void
-say_kept(const json_t *kept, const tl_dataset *d)
+say_kept(const json_t *kept, const tl_dataset *d, const char *device)
 {
 	const char *cache = tl_json_string(kept, "cache", NULL), *name;
 	double documents = 0, tokens = 0, bytes = 0, item = cache && !strcmp(cache, "bf16") ? 2 : 4;
+	tl_text line = { 0 }, outputs = { 0 };
 	json_t *width;
 
 	if (!cache)
@@ -215,41 +234,48 @@ say_kept(const json_t *kept, const tl_dataset *d)
 	for (int s = 0; s < TL_SPLITS; s++)
 		documents += (double)d->split[s].n;
 	tokens = documents * tokens_per_document(d);
-	json_object_foreach(json_object_get(kept, "outputs"), name, width)
+	json_object_foreach(json_object_get(kept, "outputs"), name, width) {
 		bytes += item * json_number_value(width) * (!strcmp(name, "hidden") || !strcmp(name, "layers") ? tokens : documents);
-	printf("      kept:");
-	json_object_foreach(json_object_get(kept, "outputs"), name, width)
-		printf(" %s", name);
-	if (!strcmp(cache, "auto") && bytes > (double)tl_cache_bound() / 2)
-		printf(" of %.0f documents would be about %.0f MiB, more than half of the cache's bound: not kept, computed in every step\n", documents, bytes / 1048576);
+		tl_text_add(&outputs, " %s", name);
+	}
+	tl_text_add(&outputs, " of %.0f documents", documents);
+	if (!strcmp(cache, "auto") && strcmp(device, "cpu"))
+		tl_text_add(&line, "      not kept:%s: on a GPU (%s) cache = \"auto\" computes them in every step; cache = \"f32\" would keep about %.3g MiB", outputs.s, device, bytes / 1048576);
+	else if (!strcmp(cache, "auto") && bytes > (double)tl_cache_bound() / 2)
+		tl_text_add(&line, "      kept:%s would be about %.0f MiB, more than half of the cache's bound: not kept, computed in every step", outputs.s, bytes / 1048576);
 	else
-		printf(" of %.0f documents, computed once for all runs and mapped, about %.3g MiB in %s\n", documents, bytes / 1048576, item < 4 ? "bf16" : "f32");
+		tl_text_add(&line, "      kept:%s, computed once for all runs and mapped, about %.3g MiB in %s", outputs.s, bytes / 1048576, item < 4 ? "bf16" : "f32");
+	put_line(&line);
+	tl_text_free(&outputs);
 }
 
 static void
-say_module(const json_t *m, const tl_dataset *d)
+say_module(const json_t *m, const tl_dataset *d, const char *device)
 {
+	tl_text line = { 0 };
 	char count[40];
 	json_t *l;
 	size_t i;
 
 	count_text(count, tl_json_number(m, "parameters", 0));
-	printf("    %-18s %-21s", tl_json_string(m, "name", "?"), tl_json_string(m, "plugin", "?"));
-	say_slots(json_object_get(m, "writes"), say_slots(json_object_get(m, "reads"), " reads") ? "; writes" : " writes");
-	printf("; %s parameters", count);
+	tl_text_add(&line, "    %-18s %-21s", tl_json_string(m, "name", "?"), tl_json_string(m, "plugin", "?"));
+	add_slots(&line, json_object_get(m, "writes"), add_slots(&line, json_object_get(m, "reads"), " reads") ? "; writes" : " writes");
+	tl_text_add(&line, "; %s parameters", count);
 	json_array_foreach(json_object_get(m, "losses"), i, l)
-		printf("; loss %s x %g", tl_json_string(l, "name", "?"), tl_json_number(l, "weight", 1));
-	putchar('\n');
-	json_array_foreach(json_object_get(m, "left_out"), i, l)
-		printf("      left out: %s\n", json_string_value(l));
-	say_kept(json_object_get(m, "kept"), d);
+		tl_text_add(&line, "; loss %s x %g", tl_json_string(l, "name", "?"), tl_json_number(l, "weight", 1));
+	put_line(&line);
+	json_array_foreach(json_object_get(m, "left_out"), i, l) {
+		tl_text_add(&line, "      left out: %s", json_string_value(l));
+		put_line(&line);
+	}
+	say_kept(json_object_get(m, "kept"), d, device);
 }
 
 static int
-say_arm(tl_plan_set *p, tl_plan_arm *arm, int runs, double speed, int threads, tl_error *e)
+say_arm(tl_plan_set *p, tl_plan_arm *arm, int runs, double speed, const tl_sweep_options *o, tl_error *e)
 {
 	const tl_dataset *d = p->datasets[arm->data].d;
-	tl_text out = { 0 };
+	tl_text out = { 0 }, line = { 0 };
 	json_t *wiring, *m;
 	size_t i;
 	int status;
@@ -262,11 +288,12 @@ say_arm(tl_plan_set *p, tl_plan_arm *arm, int runs, double speed, int threads, t
 	tl_text_free(&out);
 	if (!wiring)
 		return -1;
-	printf("arm %s%s on %s: %lld training, %lld validation, %lld test documents, %lld labels\n", arm->name, arm->is_baseline ? " (baseline)" : "", arm->dataset,
+	tl_text_add(&line, "arm %s%s on %s: %lld training, %lld validation, %lld test documents, %lld labels", arm->name, arm->is_baseline ? " (baseline)" : "", arm->dataset,
 	       (long long)d->split[TL_TRAIN].n, (long long)d->split[TL_VALID].n, (long long)d->split[TL_TEST].n, (long long)d->n_labels);
+	put_line(&line);
 	json_array_foreach(wiring, i, m)
-		say_module(m, d);
-	status = say_estimates(p, arm, wiring, speed, threads, runs, e);
+		say_module(m, d, o->device.column);
+	status = say_estimates(p, arm, wiring, speed, o, runs, e);
 	json_decref(wiring);
 	return status;
 }
@@ -276,8 +303,8 @@ int
 tl_dry_run(tl_plan_set *p, const tl_sweep_options *o, tl_error *e)
 {
 	const char *last = NULL;
-	tl_text speed = { 0 };
-	int threads = TL_MAX(o->threads / TL_MAX(o->jobs, 1), 1), refused = 0;
+	tl_text speed = { 0 }, line = { 0 };
+	int threads = threads_of(o), refused = 0;
 
 	if (tl_plan_runs(p, o, e) || tl_isolated(measure, &threads, &speed, e))
 		return -1;
@@ -287,12 +314,17 @@ tl_dry_run(tl_plan_set *p, const tl_sweep_options *o, tl_error *e)
 		for (int64_t k = 0; k < p->n_runs; k++)
 			runs += p->runs[k].arm == i;
 		if (!last || strcmp(last, arm->experiment))
-			printf("%sexperiment %s (%s)\n", last ? "\n" : "", arm->experiment, arm->where);
+			tl_text_add(&line, "experiment %s (%s)", arm->experiment, arm->where);
+		if (line.n && last)
+			putchar('\n');
+		if (line.n)
+			put_line(&line);
 		last = arm->experiment;
 		tl_error of_arm = { 0 };
-		if (!say_arm(p, arm, runs, atof(speed.s), threads, &of_arm))
+		if (!say_arm(p, arm, runs, atof(speed.s), o, &of_arm))
 			continue;
-		printf("      refused: %s\n", of_arm.text);
+		tl_text_add(&line, "      refused: %s", of_arm.text);
+		put_line(&line);
 		if (!refused++)
 			*e = of_arm;
 	}

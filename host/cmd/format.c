@@ -1,6 +1,7 @@
 /* format.c - grids of cells as text, Markdown, LaTeX (booktabs), CSV (RFC 4180) and JSON (a list of objects). */
 #include "format.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,35 @@ tl_terminal_columns(FILE *f)
 	if (isatty(fileno(f)) && !ioctl(fileno(f), TIOCGWINSZ, &w) && w.ws_col >= 40)
 		return w.ws_col;
 	return 80;
+}
+
+int
+tl_terminal_bound(FILE *f)
+{
+	return isatty(fileno(f)) ? tl_terminal_columns(f) : INT_MAX;
+}
+
+void
+tl_fold(FILE *f, const char *s, int columns, int indent)
+{
+	for (int column = 0; *s;) {
+		size_t blanks = strspn(s, " "), n = strcspn(s + blanks, " ");
+		char *word = tl_strndup(s + blanks, n);
+		int width = tl_width(word);
+
+		if (column && width > columns - column - (int)blanks) {
+			fprintf(f, "\n%*s", indent, "");
+			column = indent;
+		} else {
+			fprintf(f, "%*s", (int)blanks, "");
+			column += (int)blanks;
+		}
+		fputs(word, f);
+		column += width;
+		free(word);
+		s += blanks + n;
+	}
+	putc('\n', f);
 }
 
 /* --- building ------------------------------------------------------------------------------------------------------------- */
@@ -250,39 +280,95 @@ tl_md_put(FILE *f, const char *s)
 }
 
 /* --- text ------------------------------------------------------------------------------------------------------------------------- */
+/* Bytes of s that take at most `width` columns. */
+static size_t
+bytes_within(const char *s, int width)
+{
+	size_t n = 0;
+	utf8proc_int32_t c;
+
+	while (s[n]) {
+		utf8proc_ssize_t step = utf8proc_iterate((const utf8proc_uint8_t *)s + n, -1, &c);
+		width -= step < 1 ? 1 : utf8proc_charwidth(c);
+		if (width < 0)
+			break;
+		n += step < 1 ? 1 : (size_t)step;
+	}
+	return n;
+}
+
 static void
 put_padded(FILE *f, const char *s, int width, bool right, bool bold, bool last)
 {
 	int space = width - tl_width(s);
+	size_t n = space < 0 ? bytes_within(s, width - 1) : s ? strlen(s) : 0;
 
 	if (right)
 		fprintf(f, "%*s", TL_MAX(space, 0), "");
 	if (bold)
 		fputs("\033[1m", f);
-	for (const char *c = s ? s : ""; *c; c++) /* a cell is one line */
-		putc(*c == '\n' || *c == '\r' || *c == '\t' ? ' ' : *c, f);
+	for (size_t i = 0; i < n; i++) /* a cell is one line */
+		putc(s[i] == '\n' || s[i] == '\r' || s[i] == '\t' ? ' ' : s[i], f);
+	if (space < 0)
+		fputs("…", f);
 	if (bold)
 		fputs("\033[0m", f);
 	if (!right && !last)
 		fprintf(f, "%*s", TL_MAX(space, 0), "");
 }
 
+/* Row i (-1: the heads), its columns [from, to) behind the fixed ones. */
 static void
-text_block(const tl_grid *g, const int *width, int64_t from, int64_t to, bool colour, FILE *f)
+text_row(const tl_grid *g, int64_t i, const int *width, int64_t from, int64_t to, bool colour, FILE *f)
 {
+	int64_t end = to; /* nothing but blanks follows: left out */
+
+	while (i >= 0 && end > g->fixed && (!g->cell[i * g->columns + end - 1].text || !*g->cell[i * g->columns + end - 1].text))
+		end--;
+	for (int64_t j = 0; j < end; j++) {
+		const tl_cell *c = i < 0 ? NULL : g->cell + i * g->columns + j;
+		if (j >= g->fixed && j < from)
+			continue;
+		put_padded(f, c ? c->text : g->head[j], width[j], g->right[j], colour && (!c || c->bold), j + 1 == end);
+		if (j + 1 < end)
+			fputs("  ", f);
+	}
+	putc('\n', f);
+}
+
+/* The widest of the first n columns of names give way until a row fits; numbers are never cut. */
+static void
+narrow(const tl_grid *g, int *width, int64_t n, int columns)
+{
+	enum { LEAST = 4 };
+	int64_t used = -2, widest = 0;
+
+	for (int64_t j = 0; j < n; j++)
+		used += width[j] + 2;
+	for (; used > columns && widest >= 0; used--) {
+		widest = -1;
+		for (int64_t j = 0; j < n; j++)
+			if (!g->right[j] && width[j] > LEAST && (widest < 0 || width[j] > width[widest]))
+				widest = j;
+		if (widest >= 0)
+			width[widest]--;
+	}
+}
+
+/* Rows that are too wide for a terminal: the last column goes below. */
+static void
+with_sentences(const tl_grid *g, int *width, int columns, bool colour, FILE *f)
+{
+	int64_t last = g->columns - 1;
+
+	narrow(g, width, last, columns);
 	for (int64_t i = -1; i < g->rows; i++) {
-		int64_t end = to; /* nothing but blanks follows: left out */
-		while (i >= 0 && end > g->fixed && (!g->cell[i * g->columns + end - 1].text || !*g->cell[i * g->columns + end - 1].text))
-			end--;
-		for (int64_t j = 0; j < end; j++) {
-			const tl_cell *c = i < 0 ? NULL : g->cell + i * g->columns + j;
-			if (j >= g->fixed && j < from)
-				continue;
-			put_padded(f, c ? c->text : g->head[j], width[j], g->right[j], colour && (!c || c->bold), j + 1 == end);
-			if (j + 1 < end)
-				fputs("  ", f);
+		const char *sentence = i < 0 ? NULL : g->cell[i * g->columns + last].text;
+		text_row(g, i, width, 0, last, colour, f);
+		if (sentence && *sentence) {
+			fputs("    ", f);
+			tl_fold(f, sentence, columns - 4, 4);
 		}
-		putc('\n', f);
 	}
 }
 
@@ -290,7 +376,7 @@ text_block(const tl_grid *g, const int *width, int64_t from, int64_t to, bool co
 static void
 as_text(const tl_grid *g, FILE *f)
 {
-	int *width = tl_alloc((size_t)(g->columns + 1) * sizeof *width), columns = tl_terminal_columns(f), lead = 0;
+	int *width = tl_alloc((size_t)(g->columns + 1) * sizeof *width), columns = tl_terminal_columns(f), lead = 0, wide = -2;
 	bool colour = tl_may_colour(f), many = false;
 
 	for (int64_t j = 0; j < g->columns; j++) {
@@ -300,6 +386,12 @@ as_text(const tl_grid *g, FILE *f)
 			width[j] = TL_MAX(width[j], w);
 		}
 		lead += j < g->fixed ? width[j] + 2 : 0;
+		wide += width[j] + 2;
+	}
+	if (g->sentences && wide > tl_terminal_bound(f)) {
+		with_sentences(g, width, columns, colour, f);
+		free(width);
+		return;
 	}
 	if (g->title)
 		fprintf(f, "%s\n", g->title);
@@ -309,7 +401,8 @@ as_text(const tl_grid *g, FILE *f)
 			used += width[to] + 2;
 		if (many)
 			putc('\n', f);
-		text_block(g, width, from, to, colour, f);
+		for (int64_t i = -1; i < g->rows; i++)
+			text_row(g, i, width, from, to, colour, f);
 	}
 	free(width);
 }

@@ -20,6 +20,7 @@ typedef struct tl_grid {
 	bool *right;       /* [columns] aligned to the right */
 	tl_cell *cell;     /* [rows, columns] */
 	char *title;       /* may be NULL */
+	bool sentences;    /* text: the last column holds sentences; where a terminal has no room for the rows they go below, and names are cut */
 	int fixed;         /* text: leading columns that are repeated where the others are broken into several blocks */
 } tl_grid;
 tl_grid *tl_grid_new(int64_t columns, const char *const *head); /* heads starting with '>' are aligned to the right */
@@ -35,6 +36,9 @@ void tl_grid_free(tl_grid *g);
 int tl_width(const char *s);
 bool tl_may_colour(FILE *f);   /* a terminal, and NO_COLOR is not set */
 int tl_terminal_columns(FILE *f); /* 80 where it is none */
+int tl_terminal_bound(FILE *f);   /* the same, but what goes elsewhere is not bounded: INT_MAX */
+/* A line, broken at blanks before it is wider than `columns`; what follows begins in column `indent`. */
+void tl_fold(FILE *f, const char *s, int columns, int indent);
 void tl_json_put(FILE *f, const char *s);          /* a JSON string; NULL: null */
 void tl_json_put_number(FILE *f, double v);        /* as few digits as tell it; NaN: null */
 void tl_csv_put(FILE *f, const char *s);

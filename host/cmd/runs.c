@@ -120,6 +120,7 @@ run(const tl_args *a, tl_error *e)
 		return -1;
 	bool data = as == TL_AS_CSV || as == TL_AS_JSON;
 	g = data ? tl_grid_new(16, programs) : tl_grid_new(9, people);
+	g->sentences = true;
 	r = tl_store_query(s, e, sql, "ss", status, tl_arg_value(a, "--experiment", NULL));
 	while (r && (got = tl_rows_next(r, e)) == 1)
 		(data ? for_programs : for_people)(s, r, g);

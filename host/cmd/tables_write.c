@@ -271,24 +271,7 @@ tl_tab_note(tl_output as, FILE *f, const char *s)
 		tl_md_put(f, s);
 		putc('\n', f);
 	} else {
-		int column = 0; /* broken at blanks before column 80 */
-		for (const char *word = s; *word;) {
-			size_t n = strcspn(word, " ");
-			char *copy = tl_strndup(word, n);
-			int w = tl_width(copy);
-			if (column && column + 1 + w > 79) {
-				fputs("\n  ", f);
-				column = 2;
-			} else if (column) {
-				putc(' ', f);
-				column++;
-			}
-			fputs(copy, f);
-			column += w;
-			free(copy);
-			word += n + (word[n] == ' ');
-		}
-		putc('\n', f);
+		tl_fold(f, s, 79, 2);
 	}
 }
 

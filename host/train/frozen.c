@@ -329,9 +329,10 @@ weigh(const tl_run *run, struct plan *p)
 bool
 tl_run_keeps(const tl_run *run, const tl_model *m)
 {
+	bool elsewhere = run->o->device && strcmp(run->o->device, "cpu"); /* the model that is asked is counted on the CPU */
 	struct plan p = { 0 };
 
-	return tl_model_fixed(m, &p.fixed) && weigh(run, &p) > 0;
+	return tl_model_fixed(m, &p.fixed) && !(elsewhere && !strcmp(p.fixed.cache, "auto")) && weigh(run, &p) > 0;
 }
 
 /* 1: they are kept, 0: not, -1 an error. */

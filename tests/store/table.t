@@ -66,6 +66,22 @@ refuse 3 "there is no database" "no database" table --db nowhere.db
 has "$(tagloom table --reported labelcorank/table8)" "w/o correlation matrix" "--reported: the paper's rows"
 refuse 2 "wanted one of labelcorank/{" "an unknown table of a paper" table --reported labelcorank/table99
 
+# --- a narrow terminal
+if command -v script >/dev/null 2>&1 && script -qec true /dev/null >/dev/null 2>&1; then
+	long='an arm with a name as long as a sentence, which no terminal of eighty columns has room for'
+	tagloom merge wide.db "$TAGLOOM_DB" >/dev/null 2>&1
+	tagloom sql --write --db wide.db "UPDATE arm SET name = '$long' WHERE name = 'linear'"
+	on_terminal() { script -qec "stty cols $1; NO_COLOR=1 tagloom runs --db wide.db" /dev/null </dev/null | tr -d '\r'; }
+	out=$(on_terminal 80)
+	is "$(echo "$out" | LC_ALL=C.UTF-8 awk '{ gsub(/[\200-\277]/, ""); if (length($0) > 80) n++ } END { print n + 0 }')" 0 "runs: rows fit a terminal"
+	has "$out" "an arm with a name …  alpha     any  done" "names are cut"
+	has "$out" "    label/corank: loss is NaN at step 7" "errors are told whole, below"
+	has "$(on_terminal 300)" "$long" "a wide one has room for everything"
+	has "$(tagloom runs --db wide.db)" "$long" "and what is piped is whole"
+else
+	skip "rows fit a terminal" "script(1) is not there"
+fi
+
 # --- compare
 out=$(tagloom compare full 'w/o ranking' --experiment demo)
 has "$out" "parameter  corank.ranking  –         false" "compare: a parameter that one side lacks"

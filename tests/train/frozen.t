@@ -16,6 +16,21 @@ sweep --dry-run >plan 2>err
 is "$? $(grep -c '^arm ' plan)" "0 20" "the sweep has twenty arms"
 is "$(grep -c 'left out: frozen: no dropout, no gradient' plan)" 20 "the dry run says what a frozen encoder leaves out"
 is "$(grep -c 'kept: pooled of .* documents, computed once for all runs and mapped' plan)" 20 "and what is kept"
+if [ -e "$BUILD/build/tests/cuda/tagloom-cuda-emulated.so" ]; then
+	lean_on() { TAGLOOM_CUDA=$BUILD/build/tests/cuda/tagloom-cuda-emulated.so sweep --dry-run --device cuda:0 --only "$(sed -n 's/^arm \(.*\) on .*/\1/p' plan | sed 's/ (baseline)//;q')" "$@" 2>&1; }
+	has "$(lean_on)" 'not kept: pooled of' "on a GPU auto keeps nothing, and the dry run says so"
+	is "$(lean_on | grep -c 'once for all runs')" 0 "nor counts them once"
+else
+	skip "what is kept on a GPU" "no C++ compiler was found when it was configured"
+fi
+if command -v script >/dev/null 2>&1 && script -qec true /dev/null >/dev/null 2>&1; then
+	folded=$(script -qec "stty cols 80; tagloom run tiny.lua --dry-run" /dev/null </dev/null | tr -d '\r')
+	is "$(echo "$folded" | awk 'length($0) > 80 { n++ } END { print n + 0 }')" 0 "the dry run's lines fit a terminal"
+	[ "$(tagloom run tiny.lua --dry-run | awk 'length($0) > 80 { n++ } END { print n + 0 }')" -gt 0 ]
+	ok $? "what is piped is not broken"
+else
+	skip "the dry run's lines fit a terminal" "script(1) is not there"
+fi
 sweep --jobs 2 >out 2>err
 is "$? $(sql s.db "SELECT count(*) FROM run WHERE status = 'done'")" "0 20" "twenty runs"
 is "$(sql s.db "SELECT count(*) FROM message WHERE text LIKE '%computed once and kept%'") $(sql s.db "SELECT count(*) FROM message WHERE text LIKE '%from the cache%'")" "1 19" "one computes the outputs, the others map them"
