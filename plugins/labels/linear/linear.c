@@ -17,7 +17,7 @@
 static const tl_param params[] = {
 	TL_P_CHOICE(struct linear, loss, "squared_hinge", "squared_hinge|logistic", "loss of every binary problem"),
 	TL_P_REAL(struct linear, c, "1", 1e-9, 1e9, "weight of the losses against the regulariser"),
-	TL_P_REAL(struct linear, bias, "1", 0, 1e6, "constant appended to every row; 0: none"),
+	TL_P_REAL(struct linear, bias, "1", 0, 1e6, "constant appended to every row; 0: none, as LIBLINEAR and LibMultiLabel have it by default"),
 	TL_P_REAL(struct linear, tolerance, "0.1", 1e-9, 10, "largest spread of the projected gradient at which a label is done"),
 	TL_P_INT(struct linear, iterations, "300", 1, 1000000, "passes over the documents at most"),
 	{ 0 }
