@@ -17,7 +17,8 @@ typedef struct tl_source { tl_sink *sink; void *file; char path[4096]; const cha
 static inline int
 tl_source_open(tl_source *s, tl_sink *sink, const char *folder, const char *name)
 {
-	*s = (tl_source){ .sink = sink };
+	memset(s, 0, sizeof *s);
+	s->sink = sink;
 	if (snprintf(s->path, sizeof s->path, "%s/%s", folder, name) >= (int)sizeof s->path)
 		return sink->fail(sink->arg, "%s: the path is too long", folder);
 	s->file = sink->open(sink->arg, s->path);
@@ -82,7 +83,7 @@ tl_words_free(tl_words *w)
 {
 	free(w->bytes);
 	free(w->at);
-	*w = (tl_words){ 0 };
+	memset(w, 0, sizeof *w);
 }
 
 /* Cuts at any of the separators; blanks around words and empty words are dropped. -1 without memory. */
@@ -90,7 +91,7 @@ static inline int
 tl_words_split(tl_words *w, const char *text, size_t n, const char *separators)
 {
 	if (n + 1 > w->room) {
-		char *more = realloc(w->bytes, (n + 1) * 2);
+		char *more = (char *)realloc(w->bytes, (n + 1) * 2);
 		if (!more)
 			return -1;
 		w->bytes = more;
@@ -107,7 +108,7 @@ tl_words_split(tl_words *w, const char *text, size_t n, const char *separators)
 			continue;
 		if (w->n == w->capacity) {
 			int64_t capacity = w->capacity ? w->capacity * 2 : 32;
-			const char **more = realloc(w->at, (size_t)capacity * sizeof *more);
+			const char **more = (const char **)realloc(w->at, (size_t)capacity * sizeof *more);
 			if (!more)
 				return -1;
 			w->at = more;
