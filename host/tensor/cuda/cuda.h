@@ -31,6 +31,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/philox.h"
 #include "tensor/kernel.h"
 
 typedef __nv_bfloat16 tl_bf16;
@@ -301,22 +302,6 @@ tl_divide(int64_t i, int64_t n)
 }
 
 /* --- random numbers: those of the CPU --- */
-__device__ static inline void
-tl_philox_block(uint64_t key, uint64_t step, uint64_t counter, uint32_t out[4])
-{
-	uint32_t c0 = (uint32_t)counter, c1 = (uint32_t)(counter >> 32), c2 = (uint32_t)step, c3 = (uint32_t)(step >> 32), k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-
-	for (int round = 0; round < 10; round++) {
-		uint64_t a = (uint64_t)0xD2511F53u * c0, b = (uint64_t)0xCD9E8D57u * c2;
-		c0 = (uint32_t)(b >> 32) ^ c1 ^ k0;
-		c1 = (uint32_t)b;
-		c2 = (uint32_t)(a >> 32) ^ c3 ^ k1;
-		c3 = (uint32_t)a;
-		k0 += 0x9E3779B9u;
-		k1 += 0xBB67AE85u;
-	}
-	out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
-}
 /* Dropout of a call: elements are numbered as ops.def says. threshold 0: nothing is dropped. */
 typedef struct tl_drop { uint64_t key, step; uint32_t threshold; float keep; } tl_drop;
 static inline tl_drop
