@@ -28,39 +28,6 @@ struct work {
 	double *boot;            /* [jobs, rounds] */
 };
 
-/* a - b of rows with ascending indices, zeros left out. */
-static tl_sparse
-subtract(const tl_sparse *a, const tl_sparse *b)
-{
-	int64_t most = a->offset[a->n] + b->offset[b->n], at = 0;
-	tl_sparse d = { a->n, a->width, tl_alloc((size_t)(a->n + 1) * 8), tl_alloc((size_t)(most + 1) * 4), tl_alloc((size_t)(most + 1) * 8) };
-
-	for (int64_t i = 0; i < a->n; i++) {
-		int64_t x = a->offset[i], y = b->offset[i];
-		while (x < a->offset[i + 1] || y < b->offset[i + 1]) {
-			bool left = y == b->offset[i + 1] || (x < a->offset[i + 1] && a->index[x] <= b->index[y]);
-			bool right = x == a->offset[i + 1] || (y < b->offset[i + 1] && b->index[y] <= a->index[x]);
-			double v = (left ? a->value[x] : 0) - (right ? b->value[y] : 0);
-			d.index[at] = left ? a->index[x] : b->index[y];
-			d.value[at] = v;
-			at += v != 0;
-			x += left;
-			y += right;
-		}
-		d.offset[i + 1] = at;
-	}
-	return d;
-}
-
-static void
-sparse_free(tl_sparse *s)
-{
-	free(s->offset);
-	free(s->index);
-	free(s->value);
-	*s = (tl_sparse){ 0 };
-}
-
 static double
 difference_of(const tl_test_job *j, const double *a, const double *b, int64_t n)
 {
@@ -230,7 +197,7 @@ prepare(struct work *w, int j)
 {
 	const tl_test_job *job = &w->job[j];
 
-	w->difference[j] = subtract(&job->a.rows, &job->b.rows);
+	w->difference[j] = tl_sparse_sum(&job->a.rows, -1, &job->b.rows);
 	w->dense[j] = dense_of(job, &w->difference[j]);
 	w->moved[j] = tl_alloc((size_t)(w->n + 1) * 8);
 	for (int64_t i = 0; i < w->n; i++)
@@ -276,7 +243,7 @@ tl_paired_tests(int n_jobs, const tl_test_job *job, int64_t n, int rounds, tl_pa
 		interval(w.boot + (int64_t)j * rounds, rounds, &out[j].low, &out[j].high);
 		if (!out[j].tested)
 			out[j].why = tl_strdup("undefined");
-		sparse_free(&w.difference[j]);
+		tl_sparse_free(&w.difference[j]);
 		free(w.dense[j]);
 		free(w.moved[j]);
 		free(w.present[j]);

@@ -10,6 +10,7 @@
 #ifndef HOST_STORE_SIGNIFICANCE_H
 #define HOST_STORE_SIGNIFICANCE_H
 
+#include "sparse.h"
 #include "store.h"
 
 enum { TL_TEST_ROUNDS = 10000, TL_TEST_SEED = 1 };
@@ -30,9 +31,8 @@ tl_tester *tl_tester_new(tl_store *s, const char *split);
 void tl_tester_compare(tl_tester *t, int n_a, const int64_t *run_a, int n_b, const int64_t *run_b, int n, const tl_test_metric *metric, tl_paired *out);
 void tl_tester_free(tl_tester *t);
 
-/* The computation itself. Sparse rows: those of document i are offset[i] .. offset[i+1]-1. */
-typedef struct tl_sparse { int64_t n, width, *offset; int32_t *index; double *value; } tl_sparse;
-typedef struct tl_test_side { tl_sparse rows; double *total; } tl_test_side; /* total [width] */
+/* The computation itself. */
+typedef struct tl_test_side { tl_sparse rows; double *total; } tl_test_side; /* a row a document; total [width] */
 typedef struct tl_test_job {
 	tl_test_side a, b;
 	const unsigned char *present;  /* [n] 1: the metric evaluates the document */

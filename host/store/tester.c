@@ -55,21 +55,12 @@ tl_tester_new(tl_store *s, const char *split)
 
 /* --- rows ------------------------------------------------------------------------------------------------------------------------ */
 static void
-free_sparse(tl_sparse *s)
-{
-	free(s->offset);
-	free(s->index);
-	free(s->value);
-	*s = (tl_sparse){ 0 };
-}
-
-static void
 free_side(struct side *x)
 {
 	if (!x)
 		return;
 	for (int m = 0; m < x->n_metrics; m++) {
-		free_sparse(&x->metric[m].rows);
+		tl_sparse_free(&x->metric[m].rows);
 		free(x->metric[m].total);
 		free(x->metric[m].present);
 		free(x->metric[m].why);
@@ -89,13 +80,12 @@ free_side(struct side *x)
 static tl_sparse
 sparse_of(const tl_metric_rows *r, int64_t n)
 {
-	tl_sparse s = { n, r->width, tl_alloc((size_t)(n + 1) * 8), NULL, NULL };
 	int64_t filled = 0, at = 0, next = 0;
+	tl_sparse s;
 
 	for (int64_t i = 0; i < r->n * r->width; i++)
 		filled += r->row[i] != 0;
-	s.index = tl_alloc((size_t)(filled + 1) * 4);
-	s.value = tl_alloc((size_t)(filled + 1) * 8);
+	s = tl_sparse_new(n, r->width, filled);
 	for (int64_t i = 0; i < n; i++) {
 		if (next < r->n && r->document[next] == i) {
 			for (int64_t k = 0; k < r->width; k++) {
@@ -110,27 +100,6 @@ sparse_of(const tl_metric_rows *r, int64_t n)
 		s.offset[i + 1] = at;
 	}
 	return s;
-}
-
-static tl_sparse
-add(const tl_sparse *a, const tl_sparse *b)
-{
-	int64_t most = a->offset[a->n] + b->offset[b->n], at = 0;
-	tl_sparse c = { a->n, TL_MAX(a->width, b->width), tl_alloc((size_t)(a->n + 1) * 8), tl_alloc((size_t)(most + 1) * 4), tl_alloc((size_t)(most + 1) * 8) };
-
-	for (int64_t i = 0; i < a->n; i++) {
-		int64_t x = a->offset[i], y = b->offset[i];
-		while (x < a->offset[i + 1] || y < b->offset[i + 1]) {
-			bool left = y == b->offset[i + 1] || (x < a->offset[i + 1] && a->index[x] <= b->index[y]);
-			bool right = x == a->offset[i + 1] || (y < b->offset[i + 1] && b->index[y] <= a->index[x]);
-			c.index[at] = left ? a->index[x] : b->index[y];
-			c.value[at++] = (left ? a->value[x] : 0) + (right ? b->value[y] : 0);
-			x += left;
-			y += right;
-		}
-		c.offset[i + 1] = at;
-	}
-	return c;
 }
 
 /* The columns of all rows moved to the right. */
@@ -169,13 +138,13 @@ add_run(struct side_metric *m, const tl_scores *test, const tl_scores *valid, co
 		m->n_present = r.n;
 	} else if (m->rows.width != s.width * m->parts || m->n_present != r.n) {
 		m->why = tl_strdup("its runs evaluate different documents");
-		free_sparse(&s);
+		tl_sparse_free(&s);
 	} else {
 		if (s.width > 1)
 			shift(&s, s.width * m->parts++);
-		tl_sparse sum = add(&m->rows, &s);
-		free_sparse(&m->rows);
-		free_sparse(&s);
+		tl_sparse sum = tl_sparse_sum(&m->rows, 1, &s);
+		tl_sparse_free(&m->rows);
+		tl_sparse_free(&s);
 		m->rows = sum;
 	}
 	tl_metric_rows_free(&m->evaluator);
@@ -266,8 +235,8 @@ static struct side_metric
 repeated(const struct side_metric *m, int parts)
 {
 	const tl_sparse *one = &m->rows;
-	int64_t values = one->offset[one->n], at = 0;
-	tl_sparse all = { one->n, one->width * parts, tl_alloc((size_t)(one->n + 1) * 8), tl_alloc((size_t)(values * parts + 1) * 4), tl_alloc((size_t)(values * parts + 1) * 8) };
+	tl_sparse all = tl_sparse_new(one->n, one->width * parts, one->offset[one->n] * parts);
+	int64_t at = 0;
 	struct side_metric r = *m;
 
 	r.total = tl_alloc((size_t)(all.width + 1) * 8);
@@ -465,7 +434,7 @@ test_sides(const struct side *a, const struct side *b, int n, const bool *wanted
 	for (int j = 0; j < jobs; j++)
 		out[which[j]] = result[j];
 	for (int i = 0; i < n_made; i++) {
-		free_sparse(&made[i].rows);
+		tl_sparse_free(&made[i].rows);
 		free(made[i].total);
 	}
 	free(made);
