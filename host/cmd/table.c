@@ -27,11 +27,14 @@ static int
 one_experiment(tl_store *s, const char *name, const struct wish *w, bool first, tl_error *e)
 {
 	tl_tab *t = tl_tab_complete(s, NULL, name, w->split, w->metrics, w->baseline, e);
+	bool to_read = w->as != TL_AS_JSON && w->as != TL_AS_CSV;
 
-	if (!t)
+	if (!t || (to_read && tl_tab_count_left_out(t, s, e))) {
+		tl_tab_free(t);
 		return -1;
+	}
 	tl_tab_compare(t, s, w->tests);
-	if (!first && w->as != TL_AS_JSON && w->as != TL_AS_CSV)
+	if (!first && to_read)
 		putchar('\n');
 	if (w->as == TL_AS_JSON) {
 		fputs(first ? "{\"tables\": [" : ",", stdout);

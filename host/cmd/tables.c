@@ -109,25 +109,6 @@ copy(tl_rows *r, int column)
 #define MEASURED_ON(split) "coalesce((SELECT min(y.id) FROM dataset y WHERE y.name = d.name AND CASE " split " WHEN 'test' THEN y.test_sha256 = d.test_sha256 WHEN 'valid' THEN " \
 	"y.valid_sha256 = d.valid_sha256 END), r.dataset_id, 0)"
 
-/* Runs of older scripts of this name that the newest one does not have. */
-static int
-count_left_out(struct loading *l, tl_error *e)
-{
-	static const char sql[] =
-		"WITH script AS (SELECT script_sha256 AS newest FROM experiment WHERE id = ?2), "
-		"served AS (SELECT ar.run_id AS run, x.id AS experiment, x.script_sha256 IS (SELECT newest FROM script) AS now FROM experiment x CROSS JOIN arm a ON a.experiment_id = x.id "
-		"CROSS JOIN arm_run ar ON ar.arm_id = a.id CROSS JOIN run r ON r.id = ar.run_id WHERE x.name = ?1 AND r.status = 'done') "
-		"SELECT count(DISTINCT run), max(experiment) FROM served WHERE NOT now AND run NOT IN (SELECT run FROM served WHERE now)";
-	tl_rows *r = tl_store_query(l->s, e, sql, "si", l->t->experiment, l->t->experiment_id);
-
-	if (r && tl_rows_next(r, e) == 1) {
-		l->t->left_out = tl_rows_int(r, 0);
-		l->t->left_in = tl_rows_int(r, 1);
-	}
-	tl_rows_free(r);
-	return e->status ? -1 : 0;
-}
-
 static int
 read_rows(struct loading *l, const char *experiment, tl_error *e)
 {
@@ -136,17 +117,18 @@ read_rows(struct loading *l, const char *experiment, tl_error *e)
 		"coalesce(r.best_epoch, -1) FROM experiment x CROSS JOIN arm a ON a.experiment_id = x.id LEFT JOIN arm_run ar ON ar.arm_id = a.id LEFT JOIN run r ON r.id = ar.run_id "
 		"LEFT JOIN dataset d ON d.id = r.dataset_id WHERE x.name = ?1 AND x.script_sha256 IS (SELECT script_sha256 FROM experiment WHERE id = ?2) AND (?3 = 0 OR x.id = ?3) ORDER BY a.id, r.id";
 	bool numeric = *experiment && !experiment[strspn(experiment, "0123456789")];
-	int64_t id = tl_store_int(l->s, e, 0, "SELECT max(id) FROM experiment WHERE name = ?1", "s", experiment), only = 0;
+	int64_t id = tl_store_int(l->s, e, 0, "SELECT max(id) FROM experiment WHERE name = ?1", "s", experiment);
 	tl_rows *r;
 	int got;
 
-	if (!id && numeric)
-		id = only = tl_store_int(l->s, e, 0, "SELECT id FROM experiment WHERE id = ?1", "i", (int64_t)strtoll(experiment, NULL, 10));
+	l->t->one_row = !id && numeric;
+	if (l->t->one_row)
+		id = tl_store_int(l->s, e, 0, "SELECT id FROM experiment WHERE id = ?1", "i", (int64_t)strtoll(experiment, NULL, 10));
 	if (!id)
 		return e->status ? -1 : unknown_experiment(l->s, experiment, e);
 	l->t->experiment_id = id;
 	l->t->experiment = tl_store_text(l->s, e, "SELECT name FROM experiment WHERE id = ?1", "i", id);
-	r = tl_store_query(l->s, e, sql, "siis", l->t->experiment, id, only, l->t->split);
+	r = tl_store_query(l->s, e, sql, "siis", l->t->experiment, id, l->t->one_row ? id : (int64_t)0, l->t->split);
 	if (!r)
 		return -1;
 	while ((got = tl_rows_next(r, e)) == 1) {
@@ -156,7 +138,7 @@ read_rows(struct loading *l, const char *experiment, tl_error *e)
 			                           .best_epoch = tl_rows_int(r, 12) };
 	}
 	tl_rows_free(r);
-	return got || only ? got : count_left_out(l, e);
+	return got;
 }
 
 /* Rows are ordered by arm id, so the last configuration that a name has on a dataset is its newest. */
@@ -370,6 +352,27 @@ tl_tab_load(tl_store *s, const char *experiment, const char *split, const char *
 
 	l.t->split = tl_strdup(split);
 	return finish(&l, load(&l, experiment, metrics, baseline, e));
+}
+
+int
+tl_tab_count_left_out(tl_tab *t, tl_store *s, tl_error *e)
+{
+	static const char sql[] =
+		"WITH script AS (SELECT script_sha256 AS newest FROM experiment WHERE id = ?2), "
+		"served AS (SELECT ar.run_id AS run, x.id AS experiment, x.script_sha256 IS (SELECT newest FROM script) AS now FROM experiment x CROSS JOIN arm a ON a.experiment_id = x.id "
+		"CROSS JOIN arm_run ar ON ar.arm_id = a.id CROSS JOIN run r ON r.id = ar.run_id WHERE x.name = ?1 AND r.status = 'done') "
+		"SELECT count(DISTINCT run), max(experiment) FROM served WHERE NOT now AND run NOT IN (SELECT run FROM served WHERE now)";
+	tl_rows *r;
+
+	if (t->one_row)
+		return 0;
+	r = tl_store_query(s, e, sql, "si", t->experiment, t->experiment_id);
+	if (r && tl_rows_next(r, e) == 1) {
+		t->left_out = tl_rows_int(r, 0);
+		t->left_in = tl_rows_int(r, 1);
+	}
+	tl_rows_free(r);
+	return e->status ? -1 : 0;
 }
 
 static int

@@ -31,7 +31,8 @@ typedef struct tl_tab {
 	int64_t experiment_id;
 	int n_metrics, n_arms, n_datas, baseline;
 	int64_t n_runs, n_gaps;
-	int64_t left_out, left_in;      /* finished runs that only older scripts of this name had; the newest experiment that has some */
+	bool one_row;                   /* asked for by the id of one of its rows */
+	int64_t left_out, left_in;      /* tl_tab_count_left_out: how many; the newest experiment that has some */
 	tl_tab_metric *metric;
 	tl_tab_arm *arm;
 	tl_tab_data *data;
@@ -48,6 +49,8 @@ typedef struct tl_tab {
 char **tl_tab_experiments(tl_store *s, int64_t *n, tl_error *e);
 /* experiment: a name, or the id of one of its rows. metrics: "p@1,ndcg@5:group=head", or NULL for all. baseline: NULL for the experiment's own. */
 tl_tab *tl_tab_load(tl_store *s, const char *experiment, const char *split, const char *metrics, const char *baseline, tl_error *e);
+/* Finished runs that only older scripts of this name had; none where one row was asked for. */
+int tl_tab_count_left_out(tl_tab *t, tl_store *s, tl_error *e);
 /* The same made of given runs: two sides to compare, the first one the baseline. */
 typedef struct tl_tab_side { const char *name; int64_t n; const int64_t *run; } tl_tab_side;
 tl_tab *tl_tab_of_sides(tl_store *s, const tl_tab_side side[2], const char *split, const char *metrics, tl_error *e);
