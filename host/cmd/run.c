@@ -19,10 +19,12 @@ static json_t *
 command_words(const tl_args *a)
 {
 	static const char *const left_out[] = { "--db", "--jobs", "--threads", "--force", "--fail-fast", "--only", "--quiet" };
+	const bool dashed = a->operand[0][0] == '-'; /* behind a --, or it would be read as an option */
 	json_t *words = json_array();
 
 	add_word(words, a->verb);
-	add_word(words, a->operand[0]);
+	if (!dashed)
+		add_word(words, a->operand[0]);
 	for (int i = 0; i < a->n_given; i++) {
 		const tl_option *o = a->given[i].option;
 		const char letter[] = { '-', o->letter, 0 };
@@ -33,6 +35,10 @@ command_words(const tl_args *a)
 			add_word(words, o->letter ? letter : o->name);
 		if (kept && o->value)
 			add_word(words, a->given[i].value);
+	}
+	if (dashed) {
+		add_word(words, "--");
+		add_word(words, a->operand[0]);
 	}
 	return words;
 }

@@ -66,6 +66,9 @@ has "$(tagloom reproduce --db parts.db "$run" 2>&1)" "same bits" "so that the fi
 tagloom merge whole.db parts.db >/dev/null 2>&1 && tagloom merge whole.db parts.db >/dev/null 2>&1
 is "$(DB=whole.db sql "SELECT group_concat(text) FROM source WHERE path = 'lib/list'" | tr -d '\n')" "2,3" "merge keeps both, once"
 has "$(tagloom reproduce --db whole.db "$(DB=parts.db sql "SELECT identity FROM run WHERE id = $run")" 2>&1)" "same bits" "with what each of them read"
+cp one.lua ./-Done.lua && tagloom run --db dash.db --limit-docs 40 -- -Done.lua >out 2>err
+is "$? $(DB=dash.db sql "SELECT argv FROM experiment")" "0 [run,--limit-docs,40,--,-Done.lua]" "a script whose name looks like an option is run, and kept behind --"
+has "$(tagloom reproduce --db dash.db 1 2>&1)" "same bits" "so that it can be reproduced"
 mkdir -p bag && printf 'a 1:1\nb 2:1\n' >bag/train.svm && cp bag/train.svm bag/test.svm
 printf 'local tl = require "tagloom"\nreturn tl.experiment { name = "bag", data = tl.dataset { path = "bag", reader = "svmlight" }, model = { tl.encoder.bow { dim = 8 }, tl.label.classifier {} } }\n' >bag.lua
 out=$(tagloom run bag.lua --db c.db 2>&1)
