@@ -1,6 +1,6 @@
 /*
  * script.c - an experiment script becomes data. The script runs in a state of its own with bounded memory and instructions;
- * what it returns is checked by prelude.lua and converted to JSON here.
+ * what it returns is checked by experiments.lua and converted to JSON here.
  */
 #include "inside.h"
 
