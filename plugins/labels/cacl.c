@@ -205,12 +205,11 @@ has(const int32_t *list, int32_t n, int32_t label)
 	return false;
 }
 
-/* c [B, A]: the factor of -log softmax_A for every pair; row sums in `total`. */
+/* c [A, n]: the factor of log softmax_A for every pair of a key and a document; row: room for A numbers. */
 static void
-pair_factors(const struct cacl *self, int32_t n, const struct key_set *a, double *c, double *total)
+pair_factors(const struct cacl *self, int32_t n, const struct key_set *a, double *row, double *c)
 {
 	for (int32_t i = 0; i < n; i++) {
-		double *row = c + i * a->n;
 		memset(row, 0, (size_t)a->n * sizeof *row);
 		if (self->positives == EACH) {
 			for (int32_t k = 0; k < a->size[i]; k++) {
@@ -231,9 +230,8 @@ pair_factors(const struct cacl *self, int32_t n, const struct key_set *a, double
 			for (int64_t p = 0; keys && p < a->n; p++)
 				row[p] /= (double)keys;
 		}
-		total[i] = 0;
 		for (int64_t p = 0; p < a->n; p++)
-			total[i] += row[p];
+			c[p * n + i] = -row[p];
 	}
 }
 
@@ -262,9 +260,9 @@ forward(tl_ctx *ctx, void *p)
 	const tl_lists *y = tl_labels(ctx);
 	struct key_set a = { 0 };
 	tl_lists injected;
-	tl_tensor *z, *keys, *sim, *loss;
+	tl_tensor *z, *keys, *sim, *log_p;
 	int64_t n = tl_dim(self->pooled, 0), dims[2];
-	double *c, *total;
+	double *c, *row;
 	int have;
 
 	if (!tl_training(ctx))
@@ -285,18 +283,17 @@ forward(tl_ctx *ctx, void *p)
 	if (!keys || key_sets(ctx, self, y, have ? &injected : NULL, &a))
 		return -1;
 	c = tl_scratch(ctx, (size_t)(n * a.n + 1) * sizeof *c);
-	total = tl_scratch(ctx, (size_t)(n + 1) * sizeof *total);
-	if (!c || !total)
+	row = tl_scratch(ctx, (size_t)(a.n + 1) * sizeof *row);
+	if (!c || !row)
 		return -1;
-	pair_factors(self, (int32_t)n, &a, c, total);
+	pair_factors(self, (int32_t)n, &a, row, c);
 	z = tl_linear(ctx, self->pooled, self->proj0_w, self->proj0_b, TL_RELU);
 	z = tl_l2_normalize(ctx, tl_linear(ctx, z, self->proj1_w, self->proj1_b, TL_NONE)); /* [B, dim] */
-	sim = tl_scale(ctx, tl_matmul(ctx, z, keys, 0, 1), 1 / self->tau, 0);               /* [B, A] */
-	dims[0] = n;
-	dims[1] = a.n;
-	loss = tl_sum(ctx, tl_mul(ctx, tl_logsumexp(ctx, sim, NULL), tl_reals(ctx, 1, dims, total)));
-	loss = tl_sub(ctx, loss, tl_sum(ctx, tl_mul(ctx, sim, tl_reals(ctx, 2, dims, c))));
-	return tl_add_loss(ctx, "", tl_scale(ctx, loss, n ? 1 / (double)n : 0, 0));
+	sim = tl_scale(ctx, tl_matmul(ctx, keys, z, 0, 1), 1 / self->tau, 0);               /* [A, B] */
+	log_p = tl_sub(ctx, sim, tl_logsumexp(ctx, tl_transpose(ctx, sim), NULL));          /* subtracted first: both are large where tau is small */
+	dims[0] = a.n;
+	dims[1] = n;
+	return tl_add_loss(ctx, "", tl_scale(ctx, tl_sum(ctx, tl_mul(ctx, log_p, tl_reals(ctx, 2, dims, c))), n ? 1 / (double)n : 0, 0));
 }
 
 /* Appends a row's label list to `ints`; returns their number. */
