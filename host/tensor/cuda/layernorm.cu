@@ -1,11 +1,13 @@
 /*
  * layernorm.cu - gain * normalise(residual + dropout(x, p)) + bias over the last axis. A warp has a row, which lies in shared memory while it
- * is worked on. Kept are two numbers a row; the backward makes the sum and the mask again, which is cheaper than to store and load them.
+ * is worked on, or, where it is too wide for that, in scratch memory. Kept are two numbers a row; the backward makes the sum and the mask again, which is cheaper than to store and load them.
  * Launches: forward 1, backward 2. The forward reads x and the residual and writes y; the backward reads x, the residual and g and writes two gradients.
  */
 #include "tensor/cuda/cuda.h"
 
 constexpr int MOST_WARPS = 8, MOST_ROOM = 40 << 10; /* bytes of shared memory in a block, where a row leaves the choice */
+constexpr int WIDEST = 160 << 10; /* bytes that one warp may take; rows that need more are wide: their blocks, so many at most, have a warp each */
+constexpr int64_t WIDE_BLOCKS = 256;
 
 template <class T> struct job {
 	const T *x, *residual, *gain, *bias;
@@ -13,7 +15,17 @@ template <class T> struct job {
 	float eps;
 	tl_drop drop;
 	float *mean, *rstd;
+	float *room;                     /* [blocks][lines][d] of wide rows; else NULL */
 };
+
+/* Where a block has its rows: shared memory, or its part of the scratch. */
+template <class T, bool WIDE> __device__ static inline float *
+place(const job<T> &j, int lines)
+{
+	TL_SHARED(float, rows);
+
+	return WIDE ? j.room + (int64_t)blockIdx.x * lines * j.d : rows;
+}
 
 /* z[k] = residual + dropout(x) of a row, by one warp; f (NULL: no dropout) gets the factors. Philox blocks do not end where rows end. */
 template <class T> __device__ static inline void
@@ -33,13 +45,12 @@ sum_row(const job<T> &j, int64_t row, int lane, float *z, float *f)
 		z[k] = (f ? f[k] : 1) * tl_get(j.x, first + k) + (j.residual ? tl_get(j.residual, first + k) : 0);
 }
 
-/* Shared: [warps][d]; the row's place serves the factors first, and each lane then puts its own elements there. */
-template <class T> static __global__ void __launch_bounds__(32 * MOST_WARPS)
+/* Place: [warps][d]; the row's part serves the factors first, and each lane then puts its own elements there. */
+template <class T, bool WIDE> static __global__ void __launch_bounds__(32 * MOST_WARPS)
 forward_kernel(job<T> j, T *y, tl_bf16 *half)
 {
-	TL_SHARED(float, rows);
 	int lane = threadIdx.x % 32, warps = blockDim.x / 32;
-	float *z = rows + threadIdx.x / 32 * j.d;
+	float *z = place<T, WIDE>(j, 1) + threadIdx.x / 32 * j.d;
 
 	for (int64_t row = blockIdx.x * (int64_t)warps + threadIdx.x / 32; row < j.n; row += (int64_t)gridDim.x * warps) {
 		float mean = 0, squares = 0, rstd;
@@ -64,13 +75,12 @@ forward_kernel(job<T> j, T *y, tl_bf16 *half)
 	}
 }
 
-/* A warp takes `each` rows one after the other. Shared: [warps][4][d]: the row, its factors, sums for gain and bias; part [blocks][2][d]. */
-template <class T> static __global__ void __launch_bounds__(32 * MOST_WARPS)
+/* A warp takes `each` rows one after the other. Place: [warps][4][d]: the row, its factors, sums for gain and bias; part [blocks][2][d]. */
+template <class T, bool WIDE> static __global__ void __launch_bounds__(32 * MOST_WARPS)
 backward_kernel(job<T> j, int64_t each, const T *g, T *gx, bool fresh_x, T *gr, bool fresh_r, float *part)
 {
-	TL_SHARED(float, rows);
 	int lane = threadIdx.x % 32, warps = blockDim.x / 32;
-	float *z = rows + threadIdx.x / 32 * 4 * j.d, *f = z + j.d, *gain = f + j.d, *bias = gain + j.d;
+	float *rows = place<T, WIDE>(j, 4), *z = rows + threadIdx.x / 32 * 4 * j.d, *f = z + j.d, *gain = f + j.d, *bias = gain + j.d;
 	int64_t from = (blockIdx.x * (int64_t)warps + threadIdx.x / 32) * each;
 
 	for (int64_t k = lane; k < j.d; k += 32)
@@ -126,21 +136,17 @@ finish_kernel(int64_t blocks, int64_t d, const float *part, T *gain, bool fresh_
 		tl_add_to(k < d ? gain : bias, k < d ? k : k - d, sum, k < d ? fresh_gain : fresh_bias);
 }
 
-/* Warps in a block, with `lines` rows of shared memory each; 0 after an error. */
+/* Warps in a block, each with `lines` rows; 0: the rows are wide. */
 template <class T> static int
 prepare(tl_op_call *c, job<T> *j, int lines)
 {
-	const int most = 160 << 10;
-	int64_t warps;
+	int64_t bytes, warps;
 
 	*j = job<T>{ (const T *)c->in[0].data, (const T *)c->in[1].data, (const T *)c->in[2].data, (const T *)c->in[3].data, tl_rows(&c->in[0], 1), tl_tail(&c->in[0], 1), (float)c->arg[1],
-		tl_drop_of(c, c->arg[0]), (float *)c->saved[0].data, (float *)c->saved[1].data };
-	warps = MOST_ROOM / (lines * 4 * (j->d ? j->d : 1));
-	if (lines * 4 * j->d > most) {
-		tl_op_refuse(c, "rows of %lld numbers on a device; the most is %d", (long long)j->d, most / (4 * 4));
-		return 0;
-	}
-	return warps < 1 ? 1 : warps > MOST_WARPS ? MOST_WARPS : (int)warps;
+		tl_drop_of(c, c->arg[0]), (float *)c->saved[0].data, (float *)c->saved[1].data, NULL };
+	bytes = lines * 4 * (j->d ? j->d : 1);
+	warps = MOST_ROOM / bytes;
+	return bytes > WIDEST ? 0 : warps < 1 ? 1 : warps > MOST_WARPS ? MOST_WARPS : (int)warps;
 }
 
 template <class T> static int
@@ -148,30 +154,32 @@ forward(tl_op_call *c)
 {
 	job<T> j;
 	int warps = prepare(c, &j, 1);
+	dim3 wide((unsigned)(j.n < WIDE_BLOCKS ? j.n : WIDE_BLOCKS));
 
-	if (!warps)
+	if (warps)
+		TL_LAUNCH((forward_kernel<T, false>), tl_grid_some((j.n + warps - 1) / warps), dim3(32 * warps), warps * j.d * 4, c, j, (T *)c->out.data, (tl_bf16 *)tl_op_half_out(c, false));
+	else if (!(j.room = (float *)tl_scratch(c->ctx, (size_t)(wide.x * j.d) * sizeof *j.room)))
 		return -1;
-	TL_LAUNCH(forward_kernel<T>, tl_grid_some((j.n + warps - 1) / warps), dim3(32 * warps), warps * j.d * 4, c, j, (T *)c->out.data, (tl_bf16 *)tl_op_half_out(c, false));
+	else
+		TL_LAUNCH((forward_kernel<T, true>), wide, dim3(32), 0, c, j, (T *)c->out.data, (tl_bf16 *)tl_op_half_out(c, false));
 	return tl_launched(c);
 }
 
 template <class T> static int
 backward(tl_op_call *c)
 {
-	constexpr int64_t BLOCKS = 1024;
 	bool fresh_x = c->grad_fresh[0], fresh_r = c->grad_fresh[1], fresh_gain = c->grad_fresh[2], fresh_bias = c->grad_fresh[3];
 	job<T> j;
-	int warps = prepare(c, &j, 4);
-	int64_t each, blocks;
-	float *part;
+	int shared = prepare(c, &j, 4), warps = shared ? shared : 1;
+	int64_t most = shared ? 1024 : WIDE_BLOCKS, each = (j.n + most * warps - 1) / (most * warps), blocks = each ? (j.n + each * warps - 1) / (each * warps) : 0;
+	float *part = (float *)tl_scratch(c->ctx, (size_t)(blocks * 2 * j.d) * sizeof *part);
 
-	if (!warps)
+	if (!part || (!shared && !(j.room = (float *)tl_scratch(c->ctx, (size_t)(blocks * 4 * j.d) * sizeof *j.room))))
 		return -1;
-	each = (j.n + BLOCKS * warps - 1) / (BLOCKS * warps);
-	blocks = each ? (j.n + each * warps - 1) / (each * warps) : 0;
-	if (!(part = (float *)tl_scratch(c->ctx, (size_t)(blocks * 2 * j.d) * sizeof *part)))
-		return -1;
-	TL_LAUNCH(backward_kernel<T>, dim3((unsigned)blocks), dim3(32 * warps), 4 * warps * j.d * 4, c, j, each, (const T *)c->grad_out, (T *)c->grad_in[0], fresh_x, (T *)c->grad_in[1], fresh_r, part);
+	if (shared)
+		TL_LAUNCH((backward_kernel<T, false>), dim3((unsigned)blocks), dim3(32 * warps), 4 * warps * j.d * 4, c, j, each, (const T *)c->grad_out, (T *)c->grad_in[0], fresh_x, (T *)c->grad_in[1], fresh_r, part);
+	else
+		TL_LAUNCH((backward_kernel<T, true>), dim3((unsigned)blocks), dim3(32), 0, c, j, each, (const T *)c->grad_out, (T *)c->grad_in[0], fresh_x, (T *)c->grad_in[1], fresh_r, part);
 	TL_LAUNCH(finish_kernel<T>, dim3(tl_grid(2 * j.d, 32)), dim3(32, 8), 0, c, blocks, j.d, (const float *)part, (T *)c->grad_in[2], fresh_gain, (T *)c->grad_in[3], fresh_bias);
 	return tl_launched(c);
 }
