@@ -18,8 +18,8 @@ struct tl_script {
 	int n_define;
 	bool trust;
 	tl_registry *registry;
-	const json_t *given;          /* sources of the database instead of files; NULL */
-	bool loaded;                  /* the script has run: callbacks may read what it did not */
+	const json_t *given;          /* sources of the database instead of files, or, once it has run, what it has read; NULL */
+	bool loaded, in_epoch;        /* the script has run; on_epoch runs */
 	json_t *experiments, *sources;
 	size_t memory, memory_limit;  /* bytes */
 	int64_t budget;               /* instructions left of this call */

@@ -95,29 +95,41 @@ plain_path(const char *path)
 static const char *
 given_source(const tl_script *s, const char *path, char **key)
 {
-	const char *text = NULL;
+	const char *const folder[] = { "", s->dir, s->root };
 
+	for (int i = 0; s->given && i < 3; i++) {
+		const char *text;
+		if (i && !under(path, folder[i]))
+			continue;
+		*key = plain_path(path + strlen(folder[i]));
+		if ((text = json_string_value(json_object_get(s->given, *key))))
+			return text;
+		free(*key);
+	}
 	*key = NULL;
-	if (!s->given)
+	return NULL;
+}
+
+/*
+ * Once the script has run a file would be read that no database holds, and a run could not be reproduced: on_epoch, whose runs know all sources,
+ * may read those again; a module's forward, whose runs know what it reaches through local variables, reads none. A sentence, or NULL; pushed.
+ */
+static const char *
+late(lua_State *L, const char *path, bool given)
+{
+	const tl_script *s = tl_script_of(L);
+
+	if (!s->loaded || s->trust || (given && s->in_epoch))
 		return NULL;
-	*key = plain_path(path);
-	text = json_string_value(json_object_get(s->given, *key));
-	if (!text && under(path, s->dir)) {
-		free(*key);
-		*key = plain_path(path + strlen(s->dir));
-		text = json_string_value(json_object_get(s->given, *key));
-	}
-	if (!text) {
-		free(*key);
-		*key = NULL;
-	}
-	return text;
+	if (s->in_epoch)
+		return lua_pushfstring(L, "%s: on_epoch reads what the script has read before; the database does not hold this, so the run could not be reproduced: read it at the top of the script, or run with --trust", path);
+	return lua_pushfstring(L, "%s: a module's forward reads no files, for what they hold decides its numbers: read it at the top of the script, into a local variable that forward uses, or run with --trust", path);
 }
 
 static void
 keep_source(tl_script *s, const char *key, const char *text, size_t n)
 {
-	json_t *v = memchr(text, 0, n) ? NULL : json_stringn(text, n); /* what is no text the database does not keep */
+	json_t *v = s->loaded || memchr(text, 0, n) ? NULL : json_stringn(text, n); /* what is no text the database does not keep */
 
 	if (v)
 		json_object_set_new(s->sources, key, v);
@@ -134,6 +146,10 @@ push_source(lua_State *L, const char *path)
 	struct stat st;
 	size_t n;
 
+	if (late(L, path, given)) {
+		free(known);
+		return false;
+	}
 	if (given) {
 		keep_source(s, known, given, strlen(given));
 		lua_pushstring(L, given);
@@ -222,6 +238,13 @@ sandbox_open(lua_State *L)
 	luaL_Stream *p;
 	size_t n;
 
+	if (late(L, path, given)) {
+		free(known);
+		lua_pushnil(L);
+		lua_insert(L, -2);
+		lua_pushboolean(L, true);
+		return 3;
+	}
 	if (!given && !resolve(s, path, false, real, why, sizeof why)) {
 		lua_pushnil(L);
 		lua_pushstring(L, why);

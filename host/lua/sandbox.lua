@@ -121,7 +121,9 @@ G.io = {
 		if mode ~= nil and mode ~= "r" and mode ~= "rb" then
 			error("io.open: " .. raw.tostring(path) .. ": scripts read only; mode \"" .. raw.tostring(mode) .. "\" needs --trust", 2)
 		end
-		return host.open(path)
+		local f, why, late = host.open(path)
+		if late then error(why, 2) end
+		return f, why
 	end,
 	lines = function(path, ...)
 		local f, why = host.open(path)

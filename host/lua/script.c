@@ -222,6 +222,10 @@ tl_script_load(const char *path, const tl_script_options *o, tl_error *e)
 		goto bad;
 	s->define = NULL; /* belongs to the caller */
 	s->loaded = true;
+	if (!s->trust) { /* what callbacks may read */
+		json_decref((json_t *)(uintptr_t)s->given);
+		s->given = json_incref(s->sources);
+	}
 	free(text);
 	return s;
 bad:
@@ -269,15 +273,17 @@ int
 tl_script_on_epoch(tl_script *s, const char *experiment, const json_t *run, const json_t *metrics, tl_error *e)
 {
 	epoch_call call = { s, experiment, run, metrics, 0 };
+	int bad;
 
 	if (s->callbacks == LUA_NOREF)
 		return 0;
 	tl_lua_arm(s->L);
 	lua_pushcfunction(s->L, protected_epoch);
 	lua_pushlightuserdata(s->L, &call);
-	if (run_protected(s->L, 1, 0, e))
-		return -1;
-	return call.answer;
+	s->in_epoch = true;
+	bad = run_protected(s->L, 1, 0, e);
+	s->in_epoch = false;
+	return bad ? -1 : call.answer;
 }
 
 void

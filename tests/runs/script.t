@@ -33,7 +33,7 @@ is "$(sql "SELECT group_concat(path, ' ') FROM (SELECT path FROM source JOIN exp
 has "$(sql "SELECT text FROM message WHERE text LIKE '%on_epoch%'")" "stopped by on_epoch after epoch 3" "and the run says so"
 echo 1 >lib/last && echo 'return {}' >lib/later.lua
 printf '\357\273\277' >told.lua
-sed 's/"stop"/"told"/; s/helper.stop/function(run) local later = require "lib.later"; if run.epoch == math.tointeger(tonumber(io.lines("lib\/last")())) then return "stop" end end/; s/^return/local last = io.open(".\/lib\/last"):read("n")\n&/' stop.lua >>told.lua
+sed 's/"stop"/"told"/; s/helper.stop/function(run) local later = require "lib.later"; assert(io.open("lib\/later.lua")); if run.epoch == math.tointeger(tonumber(io.lines("lib\/last")())) then return "stop" end end/; s/^return/local last, later = io.open(".\/lib\/last"):read("n"), require "lib.later"\n&/' stop.lua >>told.lua
 tagloom run told.lua --db a.db >out 2>err
 is "$? $(sql "SELECT group_concat(n, ' ') FROM (SELECT max(epoch) AS n FROM result JOIN run ON run.id = run_id JOIN arm_run USING (run_id) JOIN arm ON arm.id = arm_id JOIN experiment x ON x.id = experiment_id WHERE x.name = 'told' AND split = 'valid' GROUP BY run_id)")" \
 	"0 1 1" "also one that reads a file beside the script, which a byte order mark may begin"
@@ -41,6 +41,25 @@ rm lib/last
 has "$(tagloom reproduce --db a.db "$(sql "SELECT max(id) FROM run")" 2>&1)" "same bits" "and reads it from the database when it is reproduced"
 out=$(tagloom run told.lua --db a.db --only full --only other 2>&1)
 is "$? $out" "2 tagloom run: --only full and --only other: wanted one of them; --only is given once" "two arms to run alone are one too many"
+
+echo 1 >lib/last && echo 'return 1' >lib/unseen.lua
+for how in 'require "lib.unseen"' 'assert(loadfile "lib\/unseen.lua")' 'io.open "lib\/last"' 'io.lines "lib\/last"' 'dofile("lib\/unseen.lua")'; do
+	sed "s/\"stop\"/\"late\"/; s/helper.stop/function() $how end/; s/{ 1, 2 }/{ 1 }/" stop.lua >late.lua
+	out=$(tagloom run late.lua --db late.db 2>&1)
+	is "$? $(echo "$out" | grep -c 'on_epoch reads what the script has read before; the database does not hold this')" "1 1" "$how in on_epoch alone: the run fails, and says why"
+done
+tagloom run late.lua --db late.db --trust >out 2>err
+is "$?" 0 "--trust lifts that"
+printf 'local tl = require "tagloom"\nlocal kept = io.open("lib/last"):read("a")\nlocal m = tl.module { name = "peeks", reads = { doc = "B m" }, writes = { doc = "B m" }, forward = function(self, slots) slots.doc = slots.doc * tonumber(io.open("lib/last"):read("a")) end }\n' >peeks.lua
+sed '1,2d; s/"stop"/"peeks"/; s/, on_epoch = helper.stop//; s/tl.label.classifier/m {}, &/; s/epochs = 9/epochs = 1/' stop.lua >>peeks.lua
+out=$(tagloom run peeks.lua --db late.db 2>&1)
+is "$?" 1 "a file that forward reads fails the run"
+has "$out" "peeks.lua:3: lib/last: a module's forward reads no files, for what they hold decides its numbers: read it at the top of the script" "with the line and the cure"
+sed 's/io.open("lib\/last"):read("a"))/kept)/' peeks.lua >keeps.lua
+tagloom run keeps.lua --db late.db --quiet
+echo 2 >lib/last
+tagloom run keeps.lua --db late.db --quiet
+is "$? $(DB=late.db sql "SELECT count(DISTINCT run.identity) FROM run JOIN v_run ON run_id = id WHERE experiment = 'peeks' AND run.status = 'done'")" "0 4" "through a local it is part of the run's identity"
 
 sed "s/name = 'one'/name = \"it's\"/" one.lua >its.lua
 has "$(tagloom run its.lua --db 'a b.db' 2>&1)" "see: tagloom table --db 'a b.db' --experiment 'it'\\''s'" "what is told can be pasted into a shell"
