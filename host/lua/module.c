@@ -233,12 +233,12 @@ tl_lua_declare(lua_State *L)
 {
 	tl_script *s = tl_script_of(L);
 	struct lua_module *m;
-	const char *text = luaL_checkstring(L, 3), *where = luaL_checkstring(L, 4);
+	size_t n, at = 0;
+	const char *text = luaL_checklstring(L, 3, &n), *where = luaL_checkstring(L, 4); /* strings of a script may hold zeros: one of its library does */
 	char hex[65];
 	tl_error e = { 0 };
-	size_t at = 0;
 
-	tl_sha_of(text, strlen(text), hex);
+	tl_sha_of(text, n, hex);
 	refuse_twin(L, s, where, hex);
 	m = tl_alloc(sizeof *m);
 	m->script = s;
