@@ -6,11 +6,11 @@
 #include "tensor/gemm.h"
 #include "tensor/isa.h"
 
-/* The blocked product once more, its loops the way that AVX-512 has them, in plain C: so they are tested on every machine. */
+/* The blocked product once more, cut and in the order that AVX-512 has, in plain C: so they are tested on every machine. */
 #define REAL float
-typedef REAL vec __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
+typedef REAL vec __attribute__((vector_size(64), aligned(sizeof(REAL)), may_alias));
 #define VEC vec
-#define LANES 4
+#define LANES 16
 #define ZERO() ((vec){ 0 })
 #define LOAD(p) (*(const vec *)(p))
 #define STORE(p, v) (*(vec *)(p) = (v))
@@ -131,6 +131,41 @@ SIMPLE(blocked_f64, double)
 			c[i * ldc + j] = (c[i * ldc + j] - 1) / 3;
 }
 
+/* The small products: a packed right factor, and the left one as it lies. */
+static const struct tl_small_f32 *small_f32;
+static const struct tl_small_f64 *small_f64;
+#define THROUGH(small, T) \
+	T *packed = tl_alloc((size_t)((n + small->strip) * k + 64) * sizeof *packed); \
+	for (int64_t i = 0; beta != 0 && i < m; i++) \
+		for (int64_t j = 0; j < n; j++) \
+			c[i * ldc + j] *= beta; \
+	small->pack(tb, alpha, b, ldb, n, k, packed); \
+	small->product(m, n, k, a, ta ? 1 : lda, ta ? lda : 1, packed, beta != 0, c, ldc); \
+	free(packed);
+static
+SIMPLE(through_f32, float)
+{
+	THROUGH(small_f32, float)
+}
+static
+SIMPLE(through_f64, double)
+{
+	THROUGH(small_f64, double)
+}
+
+/* The blocked and the small products of one set of instructions. */
+static void
+own_products(const char *set, TL_OWN((*own32), float), TL_OWN((*own64), double), const struct tl_small_f32 *small32, const struct tl_small_f64 *small64)
+{
+	char name[40];
+
+	own_f32 = own32, own_f64 = own64, small_f32 = small32, small_f64 = small64;
+	snprintf(name, sizeof name, "own, %s", set);
+	against_definition(name, blocked_f32, blocked_f64);
+	snprintf(name, sizeof name, "small, %s", set);
+	against_definition(name, through_f32, through_f64);
+}
+
 /* Numbers that round: the same bits with every number of threads. */
 static void
 same_bits(int ta, int tb, int64_t m, int64_t n, int64_t k)
@@ -219,19 +254,15 @@ main(void)
 	pool = tl_pool_new(3);
 	against_definition("one tile", tl_gemm1_f32, tl_gemm1_f64);
 	against_definition("tiles over threads", pooled_f32, pooled_f64);
-	own_f32 = tl_own_f32_plain, own_f64 = tl_own_f64_plain;
-	against_definition("own, plain", blocked_f32, blocked_f64);
-	own_f32 = own_rows_first;
-	against_definition("own, rows first", blocked_f32, blocked_f64);
+	own_products("plain", tl_own_f32_plain, tl_own_f64_plain, &tl_small_f32_plain, &tl_small_f64_plain);
+	own_products("rows first", own_rows_first, tl_own_f64_plain, &small_rows_first, &tl_small_f64_plain);
 #if defined(__x86_64__)
-	own_f32 = tl_own_f32_avx2, own_f64 = tl_own_f64_avx2;
 	if (tl_isa_level() >= TL_ISA_AVX2)
-		against_definition("own, AVX2", blocked_f32, blocked_f64);
+		own_products("AVX2", tl_own_f32_avx2, tl_own_f64_avx2, &tl_small_f32_avx2, &tl_small_f64_avx2);
 	else
 		skip("own, AVX2", "this CPU does not have it, or TAGLOOM_ISA forbids it");
-	own_f32 = tl_own_f32_avx512, own_f64 = tl_own_f64_avx512;
 	if (tl_isa_level() >= TL_ISA_AVX512)
-		against_definition("own, AVX-512", blocked_f32, blocked_f64);
+		own_products("AVX-512", tl_own_f32_avx512, tl_own_f64_avx512, &tl_small_f32_avx512, &tl_small_f64_avx512);
 	else
 		skip("own, AVX-512", "this CPU does not have it, or TAGLOOM_ISA forbids it");
 #endif
