@@ -14,9 +14,18 @@ add_word(json_t *words, const char *text)
 	json_array_append_new(words, w ? w : json_string("?"));
 }
 
+/* -D seeds=... that says how much is run, and nothing else: each run has its own seed. */
+static bool
+chooses_seeds(const tl_plan_set *p, const tl_option *o, const char *value)
+{
+	const json_t *x = json_array_get(tl_script_experiments(p->script), 0);
+
+	return !strcmp(o->name, "--define") && tl_starts(value, "seeds=") && !tl_json_bool(x, "seeds_asked", false);
+}
+
 /* What the command asked for, without the program: `argv` of the experiment. Where, how fast and how much of it is run makes no other experiment. */
 static json_t *
-command_words(const tl_args *a)
+command_words(const tl_plan_set *p, const tl_args *a)
 {
 	static const char *const left_out[] = { "--db", "--jobs", "--threads", "--force", "--fail-fast", "--only", "--quiet" };
 	const bool dashed = a->operand[0][0] == '-'; /* behind a --, or it would be read as an option */
@@ -28,7 +37,7 @@ command_words(const tl_args *a)
 	for (int i = 0; i < a->n_given; i++) {
 		const tl_option *o = a->given[i].option;
 		const char letter[] = { '-', o->letter, 0 };
-		bool kept = true;
+		bool kept = !chooses_seeds(p, o, a->given[i].value);
 		for (int k = 0; k < TL_COUNT(left_out); k++)
 			kept = kept && strcmp(o->name, left_out[k]);
 		if (kept)
@@ -246,7 +255,7 @@ static int
 sweep(tl_plan_set *p, const tl_args *a, const tl_sweep_options *o, tl_error *e)
 {
 	tl_sweep s = { .db = o->db, .jobs = o->jobs, .threads = o->threads, .fail_fast = o->fail_fast, .quiet = o->quiet };
-	json_t *words = command_words(a);
+	json_t *words = command_words(p, a);
 	double began = tl_seconds();
 	int status = tl_plan_register(p, o, words, e);
 

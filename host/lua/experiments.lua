@@ -231,6 +231,7 @@ local function finish(value)
 		names[e.name] = true
 		result[i] = finish_experiment(e, known)
 		result[i].on_epoch = e.on_epoch ~= nil
+		result[i].seeds_asked = define.asked.seeds ~= nil
 		callbacks[e.name] = e.on_epoch
 	end
 	for name in next, define.asked do known[name] = true end

@@ -24,7 +24,7 @@ typedef struct tl_script_options {
 /* Loads and runs a script; errors carry script line and nearest name. */
 tl_script *tl_script_load(const char *path, const tl_script_options *o, tl_error *e);
 /* Array of experiments:
- * { "name", "baseline": arm name, "seeds": [..], "metrics": [..], "line",
+ * { "name", "baseline": arm name, "seeds": [..], "metrics": [..], "line", "on_epoch": has it one?, "seeds_asked": does the script read -D seeds itself?,
  *   "arms": [ { "name", "is_baseline", "datasets": [..], "config": { "data": {..}, "model": [..], "train": {..}, "metrics": [..] } } ] }
  * one entry of "arms" per arm and dataset; config lacks "seed". Borrowed. */
 const json_t *tl_script_experiments(const tl_script *s);

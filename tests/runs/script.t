@@ -73,6 +73,14 @@ tagloom run one.lua --db parts.db --only good-1 --quiet
 tagloom run one.lua --db parts.db --only good-2 --jobs 2 >/dev/null 2>&1
 is "$(DB=parts.db sql "SELECT (SELECT count(*) || argv FROM experiment) || (SELECT count(*) FROM arm)")" '1[run,one.lua]2' "arms that are run one by one are arms of one experiment"
 has "$(DB=parts.db sql "SELECT arm, pairs FROM v_compare WHERE split = 'test' AND grp = '' LIMIT 1")" "good-2" "which the views compare"
+sed 's/"stop"/"seeds"/; s/epochs = 9/epochs = 1/; s/, on_epoch.*/ }/' stop.lua >seeds.lua
+for seeds in 4 5,6; do tagloom run seeds.lua --db seeds.db -D seeds=$seeds --quiet; done
+tagloom run seeds.lua --db seeds.db --quiet
+is "$(DB=seeds.db sql "SELECT argv || ' ' || (SELECT group_concat(DISTINCT n) FROM v_summary WHERE split = 'test' AND grp = '') FROM experiment")" '[run,seeds.lua] 5' "so are seeds that are run one by one"
+has "$(tagloom reproduce --db seeds.db 2 2>&1)" "same bits" "and each of them can be reproduced"
+sed 's/seeds = { 1, 2 }/seeds = tl.arg("seeds", { 1, 2 })/' seeds.lua >asked.lua
+tagloom run asked.lua --db asked.db -D seeds=4,5 --quiet
+is "$? $(DB=asked.db sql "SELECT argv || ' ' || (SELECT group_concat(seed) FROM run) FROM experiment")" '0 [run,asked.lua,-D,seeds=4,5] 4,5' "an argument of that name is the script's own"
 echo 2 >lib/list
 printf 'local tl = require "tagloom"\nlocal arms = {}\nfor n in io.lines("lib/list") do arms[#arms + 1] = { "dim " .. n, { bow = { dim = tonumber(n) } } } end\n' >list.lua
 sed '1,2d; s/"stop"/"list"/; s/, on_epoch = helper.stop/, arms = arms/; s/epochs = 9/epochs = 1/' stop.lua >>list.lua
