@@ -4,6 +4,7 @@
  */
 #include "base/sanitized.h"
 #include "base/silence.h"
+#include "base/watch.h"
 #include "cmd.h"
 #include "crowd.h"
 #include "lua/script.h"
@@ -78,6 +79,7 @@ child(const struct work *w, const tl_check_test *test)
 	int status;
 
 	tl_plugin_page = page->running;
+	tl_watch_failed = NULL; /* the parent watches */
 	c.candidate = find(c.registry, w->what, w->module, &page->modules, &e);
 	if (!c.candidate) {
 		snprintf(page->message, MESSAGE, "%s", e.text);

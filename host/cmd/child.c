@@ -2,6 +2,7 @@
  * child.c - one run in a process of its own (hidden verb). Everything it needs comes from the database: the script's text, the files
  * that it read, the arguments. It works the run's identity out again and refuses where it is another one: then something has changed.
  */
+#include "base/watch.h"
 #include "sweep.h"
 
 #include <errno.h>
@@ -386,6 +387,7 @@ child_run(const tl_args *a, tl_error *e)
 	if (e->status)
 		return -1;
 	catch_signals();
+	tl_watch_failed = NULL; /* the parent watches */
 	if (c.pipe >= 0)
 		fcntl(c.pipe, F_SETFD, FD_CLOEXEC);
 	if (page >= 0) {

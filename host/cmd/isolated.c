@@ -1,6 +1,7 @@
 /*
  * isolated.c - plugins' code in a process of its own, before anything is trained: one that crashes, hangs or exits there harms nobody.
  */
+#include "base/watch.h"
 #include "sweep.h"
 
 #include <errno.h>
@@ -25,6 +26,17 @@ write_all(int fd, const char *s, size_t n)
 		s += put;
 		n -= (size_t)put;
 	}
+}
+
+static int to_parent;
+
+/* In a signal handler. The sentence is an error's, which ends without a newline. */
+static void
+call_failed(const char *sentence)
+{
+	write_all(to_parent, "-1 1\n", 5);
+	write_all(to_parent, sentence, strlen(sentence) - 1);
+	_exit(0);
 }
 
 static void
@@ -53,9 +65,9 @@ hangs(pid_t pid, const char *page, char *calls, tl_silence *silence, tl_error *e
 		*calls = page[TL_PAGE_CALLS];
 		*silence = tl_heard();
 	}
-	if (!tl_silent(silence, pid, tl_plugin_patience()))
+	if (!tl_silent(silence, pid, tl_patience()))
 		return false;
-	tl_error_set(e, TL_FAILED, "%s hangs: its %s has not returned for %d s (TAGLOOM_PATIENCE sets how long is too long)", page, page + TL_PAGE_CALLBACK, tl_plugin_patience());
+	tl_error_set(e, TL_FAILED, "%s hangs: its %s has not returned for %d s (TAGLOOM_PATIENCE sets how long is too long)", page, page + TL_PAGE_CALLBACK, tl_patience());
 	return true;
 }
 
@@ -104,6 +116,8 @@ start(int (*fn)(void *, tl_text *, tl_error *), void *arg, char *page, int *out,
 		close(fd[0]);
 		dup2(2, 1);
 		tl_plugin_page = page;
+		to_parent = fd[1];
+		tl_watch_failed = call_failed;
 		if (getppid() == parent)
 			isolated_child(fd[1], fn, arg);
 		_exit(127);

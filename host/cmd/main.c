@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/watch.h"
 #include "plugin/host.h"
 
 #define TL_VERB(name) extern const tl_verb tl_verb_##name;
@@ -263,7 +264,7 @@ manual(void)
 	printf(".SH EXIT STATUS\n0 done; 1 some run failed; 2 usage, script or wiring error (nothing was started); 3 environment (file, database, device); 130 interrupted (resumable).\n"
 	       ".SH ENVIRONMENT\n.TP\nTAGLOOM_DB\nthe database used without \\-\\-db\n.TP\nTAGLOOM_PLUGIN_PATH\nfolders with plugins, separated by colons, looked through first\n"
 	       ".TP\nTAGLOOM_CACHE\nfolder of the cache of parsed datasets, token ids and outputs of frozen encoders\n.TP\nTAGLOOM_CACHE_BYTES\nits size (4 GiB); what was unused for longest goes first\n.TP\nTAGLOOM_ISA\nplain, avx2 or avx512: the fastest kernels that may be used\n"
-	       ".TP\nTAGLOOM_PROCESSES\nprocesses and threads that a run may have beside its own (512); one that starts more is ended\n.TP\nTAGLOOM_PATIENCE\nseconds that one call of a plugin may last before anything is trained (60)\n.TP\nNO_COLOR\nno colours on a terminal\n");
+	       ".TP\nTAGLOOM_PROCESSES\nprocesses and threads that a run may have beside its own (512); one that starts more is ended\n.TP\nTAGLOOM_PATIENCE\nseconds (60) that one call of a plugin may last before anything is trained, and that a reader, or a metric of stored scores, may be silent\n.TP\nNO_COLOR\nno colours on a terminal\n");
 }
 
 static const tl_option *
@@ -361,7 +362,7 @@ tl_end_now(int status, const char *sentence)
 }
 
 static void
-loading_failed(const char *sentence)
+call_failed(const char *sentence)
 {
 	tl_end_now(TL_ENVIRONMENT, sentence);
 }
@@ -405,7 +406,7 @@ main(int argc, char **argv)
 		return TL_USAGE;
 	}
 	a.verb = v->name;
-	tl_loading_failed = loading_failed;
+	tl_watch_failed = call_failed;
 	status = read_args(v, argc - 2, argv + 2, &a, &e);
 	if (status == 1) {
 		help_verb(v, stdout);

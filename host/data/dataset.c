@@ -5,6 +5,7 @@
  * only valid or test have come after them. `limit` keeps the first documents of train and leaves valid and test whole.
  */
 #include "load.h"
+#include "base/watch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -132,6 +133,12 @@ warn(tl_dataset *d, const char *format, ...)
 	json_array_append_new(d->warnings, json_string(text));
 }
 
+static void
+watch_reader(const tl_loader *l, const char *what)
+{
+	tl_watch_begin("%s: the reader hangs: while it reads %s nothing has come from it for %d s (TAGLOOM_PATIENCE sets how long is too long)", l->d->path, what, tl_patience());
+}
+
 /* Reads the label list and the three splits. */
 static int
 read_all(tl_loader *l, const tl_reader *reader, const struct options *o)
@@ -140,7 +147,9 @@ read_all(tl_loader *l, const tl_reader *reader, const struct options *o)
 	int got;
 
 	tl_loader_sink(l, &sink);
+	watch_reader(l, "the label list");
 	got = reader->labels ? reader->labels(&sink, l->d->path) : 1;
+	tl_watch_end();
 	if (got < 0 || l->e->status)
 		return tl_error_set(l->e, TL_ENVIRONMENT, "%s: the reader gave up on the label list without saying why", l->d->path);
 	l->listed = got == 0;
@@ -151,7 +160,9 @@ read_all(tl_loader *l, const tl_reader *reader, const struct options *o)
 		tl_building *b = &l->part[s];
 		l->now = s;
 		l->stopped = false;
+		watch_reader(l, tl_split_names[s]);
 		got = reader->split(&sink, l->d->path, tl_split_names[s]);
+		tl_watch_end();
 		if ((got < 0 && !l->stopped) || l->e->status)
 			return tl_error_set(l->e, TL_ENVIRONMENT, "%s: the reader gave up on the %s split without saying why", l->d->path, tl_split_names[s]);
 		b->s.present = got != 1;

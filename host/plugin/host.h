@@ -142,11 +142,6 @@ extern const char *volatile tl_plugin_running;
  * exit; NULL: none. The byte at TL_PAGE_CALLS changes with every call, so that the parent sees progress. */
 enum { TL_PAGE_CALLS = 64, TL_PAGE_CALLBACK, TL_PAGE_BYTES = TL_PAGE_CALLBACK + 31 };
 extern char *tl_plugin_page;
-/* Told, in a signal handler or at exit, that a file hangs, crashes or exits while it is loaded: the linker's lock is held, nothing can be loaded any more, and
- * the caller alone may end the process. NULL: nobody watches, as where tl_plugin_page is set. */
-extern void (*tl_loading_failed)(const char *sentence);
-/* Seconds that one call of a plugin may last before anything is trained: $TAGLOOM_PATIENCE, else 60. */
-int tl_plugin_patience(void);
 /* State rows and self-fitted models as one block of bytes, for checkpoints. */
 int tl_model_save_state(tl_model *m, tl_text *bytes);
 int64_t tl_model_state_bytes(const tl_model *m); /* the most that state rows of a known size and copies of the encoder come to */

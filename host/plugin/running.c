@@ -4,16 +4,14 @@
  */
 #include "inside.h"
 
-#include <errno.h>
+#include "base/watch.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATIENCE = 60 };
-
 const char *volatile tl_plugin_running;
 char *tl_plugin_page;
-void (*tl_loading_failed)(const char *sentence);
 
 static void
 put(char *to, size_t size, const char *s)
@@ -40,32 +38,24 @@ tl_plugin_runs(tl_running now)
 	return before;
 }
 
-int
-tl_plugin_patience(void)
-{
-	const char *text = getenv("TAGLOOM_PATIENCE");
-	long wanted = text ? strtol(text, NULL, 10) : 0;
-
-	return (int)(wanted > 0 && wanted < 1000000 ? wanted : PATIENCE);
-}
-
 /* --- loading ------------------------------------------------------------------------------------------------------------------------- */
-static const int deadly[] = { SIGALRM, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+static const int deadly[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 static struct sigaction before[TL_COUNT(deadly)];
-static const char *volatile hangs, *volatile crashes, *volatile ends; /* what to say; NULL: nothing is being loaded, or somebody watches */
+static const char *volatile crashes, *volatile ends; /* what to say; NULL: nothing is being loaded, or somebody watches */
 static tl_running outside;
 
 static void
 on_signal(int sig)
 {
-	tl_loading_failed(sig == SIGALRM ? hangs : crashes);
+	(void)sig;
+	tl_watch_failed(crashes);
 }
 
 static void
 at_exit(void)
 {
 	if (ends)
-		tl_loading_failed(ends);
+		tl_watch_failed(ends);
 }
 
 void
@@ -77,30 +67,28 @@ tl_loading_begins(const tl_candidate *c)
 
 	snprintf(name, sizeof name, "%s%s%s", c->kind ? c->kind : "", c->kind ? "/" : "", c->name);
 	outside = tl_plugin_runs((tl_running){ name, "loading" });
-	if (tl_plugin_page || !tl_loading_failed) /* watched, or nobody cares */
+	if (tl_plugin_page || !tl_watch_failed) /* watched, or nobody cares */
 		return;
 	if (!registered)
 		atexit(at_exit);
 	registered = true;
-	hangs = tl_format("%s hangs: loading it has not returned for %d s (a constructor that waits? TAGLOOM_PATIENCE sets how long is too long); take it out of the plugin folder\n", c->path, tl_plugin_patience());
 	crashes = tl_format("%s crashes while it is loaded (in a constructor?); take it out of the plugin folder\n", c->path);
 	ends = tl_format("%s ends the program while it is loaded; a plugin must not call exit. Take it out of the plugin folder\n", c->path);
 	for (size_t i = 0; i < TL_COUNT(deadly); i++)
 		sigaction(deadly[i], &a, &before[i]);
-	alarm((unsigned)tl_plugin_patience());
+	tl_watch_begin("%s hangs: loading it has not returned for %d s (a constructor that waits? TAGLOOM_PATIENCE sets how long is too long); take it out of the plugin folder", c->path, tl_patience());
 }
 
 void
 tl_loading_ends(void)
 {
 	tl_plugin_runs(outside);
-	if (!hangs)
+	if (!crashes)
 		return;
-	alarm(0);
+	tl_watch_end();
 	for (size_t i = 0; i < TL_COUNT(deadly); i++)
 		sigaction(deadly[i], &before[i], NULL);
-	free((char *)(uintptr_t)hangs);
 	free((char *)(uintptr_t)crashes);
 	free((char *)(uintptr_t)ends);
-	hangs = crashes = ends = NULL;
+	crashes = ends = NULL;
 }

@@ -1,6 +1,8 @@
 /* tester.c - from runs in the database to paired tests: rows of each side, what is cached, what cannot be tested and why. */
 #include "significance.h"
 
+#include "base/watch.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -397,6 +399,7 @@ value_of(const void *arg, const double *sums, int64_t n)
 	int64_t width = m->rows.width / m->parts;
 	double sum = 0;
 
+	tl_watch_beat();
 	for (int p = 0; p < m->parts; p++)
 		sum += tl_metric_rows_value(&m->evaluator, sums + p * width, n);
 	return sum / m->parts;
@@ -429,8 +432,12 @@ test_sides(const struct side *a, const struct side *b, int n, const bool *wanted
 		job[jobs] = (tl_test_job){ { x->rows, x->total }, { y->rows, y->total }, x->present, x->n_present, value_of, x };
 		which[jobs++] = m;
 	}
-	if (jobs)
+	if (jobs) {
+		tl_watch_begin("%s%s hangs: its finish has not returned for %d s (TAGLOOM_PATIENCE sets how long is too long)", jobs > 1 ? "a metric that is tested, such as " : "metric ",
+		               a->metric[which[0]].request.text, tl_patience());
 		tl_paired_tests(jobs, job, a->n, TL_TEST_ROUNDS, result);
+		tl_watch_end();
+	}
 	for (int j = 0; j < jobs; j++)
 		out[which[j]] = result[j];
 	for (int i = 0; i < n_made; i++) {

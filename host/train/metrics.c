@@ -1,6 +1,8 @@
 /* metrics.c - metrics by name, from stored scores: the same code in training and in rescore, so the same bits. */
 #include "selection.h"
 
+#include "base/watch.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -304,12 +306,15 @@ tl_metrics_rows(tl_metric_rows *out, const tl_scores *scores, const tl_scores *v
 	}
 	out->document = tl_alloc((size_t)(s->v.n_evaluated + 1) * sizeof *out->document);
 	out->row = tl_alloc((size_t)(s->v.n_evaluated * out->width + 1) * sizeof *out->row);
+	tl_metric_watch(q);
 	for (int64_t d = 0; d < s->v.e.n_docs && status == 0; d++) {
+		tl_watch_beat();
 		if (s->v.e.gold_offsets[d + 1] == s->v.e.gold_offsets[d])
 			continue;
 		m->add(&s->v.e, d, q->k, out->row + out->n * out->width);
 		out->document[out->n++] = s->v.document[d];
 	}
+	tl_watch_end();
 	return 0;
 }
 

@@ -1,6 +1,8 @@
 /* selection.c - from stored scores to what a metric computes on: groups, best labels, probabilities, thresholds. */
 #include "selection.h"
 
+#include "base/watch.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -343,22 +345,32 @@ tl_selection_prepare(tl_selection *v, const tl_metric_request *q, const double *
 	return suffices(v, q, e);
 }
 
+void
+tl_metric_watch(const tl_metric_request *q)
+{
+	tl_watch_begin("metric %s hangs: nothing has come from it for %d s (TAGLOOM_PATIENCE sets how long is too long)", q->text, tl_patience());
+}
+
 int
 tl_selection_value(tl_selection *v, const tl_metric_request *q, double *value, tl_error *e)
 {
 	const tl_metric *m = q->metric;
 	int undefined;
 
+	tl_metric_watch(q);
 	if (m->add) {
 		double *sums = tl_alloc((size_t)m->width(v->e.n_labels) * sizeof *sums);
-		for (int64_t d = 0; d < v->e.n_docs; d++)
+		for (int64_t d = 0; d < v->e.n_docs; d++) {
 			if (v->e.gold_offsets[d + 1] > v->e.gold_offsets[d])
 				m->add(&v->e, d, q->k, sums);
+			tl_watch_beat();
+		}
 		undefined = m->finish(&v->e, q->k, v->n_evaluated, sums, value);
 		free(sums);
 	} else {
 		undefined = m->compute(&v->e, q->k, value);
 	}
+	tl_watch_end();
 	if (!undefined && isnan(*value))
 		return tl_error_set(e, TL_FAILED, "%s: the metric's value is not a number; the scores hold a NaN, or the metric is wrong", q->text);
 	return undefined;

@@ -37,6 +37,7 @@ void tl_selection_make(tl_selection *v, const tl_table *t, const tl_statistics *
 void tl_selection_free(tl_selection *v);
 /* thresholds: [labels of the table], or NULL and then `threshold` for all. 0, 1 undefined, -1 an error. */
 int tl_selection_prepare(tl_selection *v, const tl_metric_request *q, const double *thresholds, double threshold, tl_error *e);
+void tl_metric_watch(const tl_metric_request *q); /* tl_watch_begin for its functions */
 int tl_selection_value(tl_selection *v, const tl_metric_request *q, double *value, tl_error *e);
 void tl_tune_table(const tl_table *valid, double *global, double *global_f1, double *per_label);
 

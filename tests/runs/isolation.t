@@ -89,6 +89,35 @@ for what in hang:hangs crash:crashes exit:ends; do
 	done
 done
 
+# What runs in the command's own process: readers, and metrics of stored scores.
+mkdir -p plugins/reader plugins/metric
+for kind in reader metric; do
+	${CC:-cc} -std=c11 -D_GNU_SOURCE -O1 -fPIC -shared -I"$SRC/include" $([ $kind = metric ] && echo -DMETRIC) "$SRC/tests/runs/waits.c" -o plugins/$kind/waits.so || exit 1
+done
+arms read good && sed -i "s/path = 'data'/path = 'data', reader = 'waits'/" read.lua
+waits() { # waits WHERE STATUS SENTENCE VERB...: a command whose plugin hangs there
+	where=$1 status=$2 sentence=$3
+	shift 3
+	WAITS=$where TAGLOOM_PATIENCE=1 tagloom "$@" >out 2>err
+	is "$?" "$status" "tagloom $*: WAITS=$where is ended"
+	has "$(cat err)" "$sentence for 1 s (TAGLOOM_PATIENCE sets how long is too long)" "and told"
+}
+waits train 3 "tagloom: data: the reader hangs: while it reads train nothing has come from it" data stats data --reader waits
+waits labels 3 "tagloom: data: the reader hangs: while it reads the label list nothing has come from it" data convert data --reader waits -o converted
+waits test 3 "tagloom: data: the reader hangs: while it reads test nothing has come from it" run read.lua --db h.db
+waits test 3 "tagloom: data: the reader hangs: while it reads test nothing has come from it" run read.lua --db h.db --dry-run
+WAITS=slow TAGLOOM_PATIENCE=1 tagloom data stats data --reader waits >out 2>err
+is "$?" 0 "one that is slow, but lives, is waited for"
+arms many good-1 good-2
+tagloom run many.lua --db m.db --quiet
+waits add 3 "tagloom: metric waits hangs: nothing has come from it" rescore 1 --db m.db --metrics waits
+waits compute 3 "tagloom: metric waits_all hangs: nothing has come from it" table --db m.db --metrics waits_all
+waits rounds 3 "tagloom: metric waits hangs: its finish has not returned" table --db m.db --metrics waits
+sed -i "s/'p@1'/'p@1', 'waits_all'/" many.lua
+waits compute 0 "metrics of runs that were done already: metric waits_all hangs: nothing has come from it" run many.lua --db m.db
+tagloom run many.lua --db m.db >out 2>err
+is "$? $(DB=m.db sql "SELECT count(DISTINCT run_id) FROM result r JOIN metric m ON m.id = r.metric_id WHERE m.name = 'waits_all'")" "0 2" "nothing is lost"
+
 refused() { # refused WHAT SENTENCE
 	tagloom run fast.lua --db d.db -D "$1" >out 2>err
 	is "$?" 2 "-D $1 is refused before anything starts"
