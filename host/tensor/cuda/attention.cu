@@ -4,31 +4,12 @@
  * denominator, one number a query and head, from which the weights are made again. The backward makes the gradients of keys and values with
  * a block for each tile of keys, and those of queries with a block for each tile of queries, so that nothing is added from two places.
  * Heads wider than one chunk (64) are worked on chunk by chunk: a block then makes one chunk of the result from all chunks of the scores.
+ * Here all products are float; with precision = "bf16" they are those of attention_bf16.cu.
  */
-#include "tensor/cuda/cuda.h"
+#include "tensor/cuda/attention.h"
 
 /* 64 x 64 scores for 16 x 16 threads, 4 x 4 each; a row in shared memory is 68 numbers long, so that columns lie in different banks. */
-constexpr int TILE = 64, LINE = 68, BUFFER = TILE * LINE;
-
-struct task { int32_t q0, queries, k0, keys, at, n; uint64_t base; }; /* a document, and the n queries (keys) of it from `at` on */
-
-struct job {
-	const task *tasks;
-	int64_t d, heads, width, chunks;
-	float scale;
-	tl_drop drop;
-};
-
-/* One block's part: of `tasks`, heads, chunks. */
-struct part { task t; int64_t head, chunk; };
-__device__ static inline part
-part_of(const job &j)
-{
-	int64_t b = blockIdx.x, rest = j.heads * j.chunks;
-	part p = { j.tasks[b / rest], b % rest / j.chunks, b % j.chunks };
-
-	return p;
-}
+constexpr int LINE = 68, BUFFER = TILE * LINE;
 
 /* to[column][row] = x[row][column] for rows [0, n) and columns [0, w) of a row-major matrix; the rest of 64 x W is zero. */
 template <class T, int W> __device__ static inline void
@@ -316,6 +297,12 @@ job_of(tl_op_call *c, job *j)
 	return 0;
 }
 
+static bool
+in_bf16(const tl_op_call *c)
+{
+	return tl_device_of(c->ctx)->bf16;
+}
+
 template <class T> static int
 forward(tl_op_call *c)
 {
@@ -328,6 +315,8 @@ forward(tl_op_call *c)
 		return -1;
 	if (!j.d)
 		return 0;
+	if (in_bf16(c))
+		return tl_attention_bf16(c, j, n);
 	if (j.width <= 32)
 		TL_LAUNCH((forward_kernel<T, 32>), dim3((unsigned)(n * j.heads * j.chunks)), dim3(256), 3 * BUFFER * sizeof(float), c, j, q, k, v, (T *)c->out.data, lse);
 	else
@@ -375,6 +364,8 @@ backward(tl_op_call *c)
 			dots[row] = sum;
 	}))
 		return -1;
+	if (in_bf16(c))
+		return tl_attention_bf16_back(c, j, of_keys, n_keys, of_queries, n_queries, dots);
 	if (j.width <= 32)
 		launch_back<T, 32>(c, j, of_keys, n_keys, of_queries, n_queries, dots);
 	else
@@ -382,4 +373,4 @@ backward(tl_op_call *c)
 	return tl_launched(c);
 }
 
-TL_CUDA_OP(attention)
+TL_CUDA_PRODUCTS(attention, 1 << 0 | 1 << 2 | 1 << 3, in_bf16)

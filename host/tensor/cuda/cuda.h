@@ -21,7 +21,7 @@
  *   sets *tl_device_flag(ctx) to the op's place among the rows (TL_ROW_name) + 1 and is skipped. Offsets always come from the host.
  * - tl_scratch(c->ctx, bytes) is device memory until the op returns; tl_upload(c->ctx, host, bytes) puts host bytes there, which
  *   lie in tl_host_scratch(c->ctx, bytes): a kernel's host side calls no malloc.
- * - Nothing here but CUDA C++ that tests/cuda/emulate can compile with g++: no inline PTX, no cooperative groups, no <cub>.
+ * - Nothing here but CUDA C++ that tests/cuda/emulate can compile with g++: no inline PTX but in mma.h, no cooperative groups, no <cub>.
  */
 #ifndef HOST_TENSOR_CUDA_H
 #define HOST_TENSOR_CUDA_H

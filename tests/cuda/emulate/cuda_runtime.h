@@ -50,6 +50,9 @@ TL_EMULATE void tl_emulate_barrier(const char *file, int line, int *count, int *
 TL_EMULATE uint64_t tl_emulate_lane(const char *file, int line, unsigned mask, uint64_t value, int from);
 TL_EMULATE unsigned tl_emulate_ballot(const char *file, int line, unsigned mask, int predicate);
 TL_EMULATE void *tl_emulate_shared(void);
+/* What a warp does as one (mma.h): each lane gives its part and gets its part of the result. */
+TL_EMULATE void tl_emulate_matrices(const char *file, int line, unsigned to[4], const void *row, bool turned);
+TL_EMULATE void tl_emulate_mma(const char *file, int line, float c[4], const unsigned a[4], unsigned b0, unsigned b1);
 #define __syncthreads() tl_emulate_barrier(__FILE__, __LINE__, NULL, NULL, NULL, 0)
 static inline int
 tl_emulate_barrier_or(const char *file, int line, int predicate)

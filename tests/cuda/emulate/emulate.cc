@@ -82,6 +82,7 @@ static int barrier_line, barrier_count, barrier_result;
 static void (*kernel_run)(void *arg);
 static void *kernel_arg;
 static unsigned char *shared;
+static size_t shared_bytes;
 
 static void
 become(int t)
@@ -255,6 +256,60 @@ tl_emulate_ballot(const char *file, int line, unsigned mask, int predicate)
 	return bits;
 }
 
+/* --- small matrices of bf16 --- */
+
+static float
+half_of(unsigned two, int which)
+{
+	uint32_t bits = which ? two & 0xffff0000u : two << 16;
+	float f;
+
+	memcpy(&f, &bits, sizeof f);
+	return f;
+}
+
+/* Element `column` of a row that a lane named. */
+static unsigned
+element(uint64_t row, int column)
+{
+	uint16_t x;
+
+	memcpy(&x, (const char *)(uintptr_t)row + 2 * column, sizeof x);
+	return x;
+}
+
+extern "C" void
+tl_emulate_matrices(const char *file, int line, unsigned to[4], const void *row, bool turned)
+{
+	const unsigned char *at = (const unsigned char *)row;
+	int lane = current->thread % 32, down = lane / 4, across = lane % 4 * 2;
+	const uint64_t *rows;
+
+	if ((uintptr_t)at % 16 || at < shared || at + 16 > shared + shared_bytes)
+		wrong("%s:%d: a row of a small matrix at %p; wanted 16 bytes of shared memory at a multiple of 16", file, line, row);
+	rows = exchange(file, line, 0xffffffffu, (uint64_t)(uintptr_t)row)->out;
+	for (int m = 0; m < 4; m++)
+		to[m] = turned ? element(rows[8 * m + across], down) | element(rows[8 * m + across + 1], down) << 16
+		               : element(rows[8 * m + down], across) | element(rows[8 * m + down], across + 1) << 16;
+}
+
+extern "C" void
+tl_emulate_mma(const char *file, int line, float c[4], const unsigned a[4], unsigned b0, unsigned b1)
+{
+	int lane = current->thread % 32;
+	uint64_t left[32], right[32];
+	const uint64_t *b;
+
+	memcpy(left, exchange(file, line, 0xffffffffu, a[0] | (uint64_t)a[1] << 32)->out, sizeof left);
+	memcpy(right, exchange(file, line, 0xffffffffu, a[2] | (uint64_t)a[3] << 32)->out, sizeof right);
+	b = exchange(file, line, 0xffffffffu, b0 | (uint64_t)b1 << 32)->out;
+	for (int i = 0; i < 4; i++)
+		for (int k = 0; k < 16; k++) {
+			uint64_t x = (k < 8 ? left : right)[lane / 4 * 4 + k % 8 / 2], y = b[(lane % 4 * 2 + i % 2) * 4 + k % 8 / 2];
+			c[i] += half_of((unsigned)(x >> 32 * (i / 2)), k % 2) * half_of((unsigned)(y >> 32 * (k / 8)), k % 2);
+		}
+}
+
 extern "C" void *
 tl_emulate_shared(void)
 {
@@ -314,6 +369,7 @@ tl_emulate_launch(const char *what, dim3 grid, dim3 block, size_t bytes, void (*
 	unsigned char *map = (unsigned char *)mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	mprotect(map + size, page, PROT_NONE);
 	shared = map + size - (bytes + 15) / 16 * 16;
+	shared_bytes = bytes;
 	tl_emulate_enter();
 	for (int64_t i = 0; i < blocks; i++) {
 		int64_t b = seed == 1 ? blocks - 1 - i : seed > 1 ? (i * 2654435761 + seed) % blocks : i;
