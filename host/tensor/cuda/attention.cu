@@ -69,18 +69,21 @@ scores(float s[4][4], float *a, float *b, const T *x, int64_t nx, const T *y, in
 	__syncthreads();
 }
 
-/* Dropout factors of n elements from e0 on, n <= 4. */
+/* Dropout factors of the elements from e0 on, which lie in one block of eight or in two. */
 __device__ static inline void
 factors(const tl_drop &d, uint64_t e0, float f[4])
 {
-	uint64_t drawn = ~(uint64_t)0;
-	float block[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+	uint32_t word[4] = { 0, 0, 0, 0 }, next[4] = { 0, 0, 0, 0 };
 
+	if (d.threshold)
+		tl_philox_block(d.key, d.step, e0 / 8, word);
+	if (d.threshold && e0 % 8 > 4)
+		tl_philox_block(d.key, d.step, e0 / 8 + 1, next);
+#pragma unroll
 	for (int c = 0; c < 4; c++) {
-		uint64_t e = e0 + (uint64_t)c;
-		if (d.threshold && e / 8 != drawn)
-			tl_drop_factors(d, drawn = e / 8, block);
-		f[c] = d.threshold ? block[e % 8] : 1;
+		bool first = e0 % 8 + c < 8;
+		uint32_t of[4] = { first ? word[0] : next[0], first ? word[1] : next[1], first ? word[2] : next[2], first ? word[3] : next[3] };
+		f[c] = tl_drop_of_words(d, of, e0 + c);
 	}
 }
 
@@ -121,6 +124,7 @@ forward_kernel(job j, const T *q, const T *k, const T *v, T *out, float *lse)
 	for (int64_t k0 = 0; k0 < o.t.keys; k0 += TILE) {
 		int64_t n = o.t.keys - k0 < TILE ? o.t.keys - k0 : TILE;
 		scores<T, W>(s, a, b, q, o.t.n, k + (o.t.k0 + k0) * j.d + column, n, j);
+#pragma unroll
 		for (int r = 0; r < 4; r++) {
 			float before = most[r], here = -INFINITY, f[4], total = 0;
 			for (int c = 0; c < 4; c++) {
@@ -167,6 +171,7 @@ weights(float s[4][4], float ds[4][4], float *a, float *b, const job &j, const t
 
 	scores<T, W>(s, a, b, q + at_q, queries, k + at_k, keys, j);
 	scores<T, W>(ds, a, b, g + at_q, queries, v + at_k, keys, j);
+#pragma unroll
 	for (int r = 0; r < 4; r++) {
 		int64_t i = i0 + 4 * ty + r, row = (t.q0 + i) * j.heads + head;
 		bool there = 4 * ty + r < queries;

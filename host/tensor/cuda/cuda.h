@@ -315,17 +315,23 @@ tl_drop_of(const tl_op_call *c, double p)
 	}
 	return d;
 }
-/* The factor of one element: 0 or 1 / (1 - p). */
+/* The factor of an element, 0 or 1 / (1 - p), from the words of its block, element / 8. */
+__device__ static inline float
+tl_drop_of_words(tl_drop d, const uint32_t word[4], uint64_t element)
+{
+	uint32_t half = (element % 8 / 2 == 0 ? word[0] : element % 8 / 2 == 1 ? word[1] : element % 8 / 2 == 2 ? word[2] : word[3]) >> 16 * (element % 2) & 0xffff;
+
+	return half < d.threshold ? 0 : d.keep;
+}
 __device__ static inline float
 tl_drop_factor(tl_drop d, uint64_t element)
 {
-	uint32_t word[4], half;
+	uint32_t word[4];
 
 	if (!d.threshold)
 		return d.keep;
 	tl_philox_block(d.key, d.step, element / 8, word);
-	half = (element % 8 / 2 == 0 ? word[0] : element % 8 / 2 == 1 ? word[1] : element % 8 / 2 == 2 ? word[2] : word[3]) >> 16 * (element % 2) & 0xffff;
-	return half < d.threshold ? 0 : d.keep;
+	return tl_drop_of_words(d, word, element);
 }
 /* The factors of the eight elements of block `block` (8 block .. 8 block + 7): one draw for all of them. */
 __device__ static inline void
