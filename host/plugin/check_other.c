@@ -335,6 +335,7 @@ draw_world(struct world *w, uint64_t seed, int64_t docs, int64_t labels, bool ba
 static int
 metric_value(tl_check *c, const tl_metric *m, const tl_evaluation *e, int64_t k, double *value)
 {
+	tl_evaluation columns = tl_columns_of(e);
 	int64_t width, evaluated = 0;
 	double *sums;
 	int got;
@@ -353,7 +354,7 @@ metric_value(tl_check *c, const tl_metric *m, const tl_evaluation *e, int64_t k,
 		m->add(e, d, k, sums + 1);
 		evaluated++;
 	}
-	got = sums[0] != 12345 || sums[width + 1] != 12345 ? tl_check_fail(c, "%s: add writes outside its %lld sums", m->name, (long long)width) : m->finish(e, k, evaluated, sums + 1, value);
+	got = sums[0] != 12345 || sums[width + 1] != 12345 ? tl_check_fail(c, "%s: add writes outside its %lld sums", m->name, (long long)width) : m->finish(&columns, k, evaluated, sums + 1, value);
 	free(sums);
 	return got;
 }

@@ -32,6 +32,12 @@ const tl_candidate *tl_registry_load_file(tl_registry *r, const char *path, tl_e
 const tl_candidate *tl_registry_add(tl_registry *r, const tl_plugin *p, const char *sha256, const char *where, tl_error *e);
 /* The metric row behind a name such as "ndcg"; its plugin in *where. */
 const tl_metric *tl_registry_metric(tl_registry *r, const char *name, const tl_candidate **where, tl_error *e);
+/* What a metric's `finish` is shown of an evaluation: the columns, none of the documents. */
+static inline tl_evaluation
+tl_columns_of(const tl_evaluation *e)
+{
+	return (tl_evaluation){ .n_labels = e->n_labels, .thresholds = e->thresholds, .inverse_propensity = e->inverse_propensity, .train = e->train };
+}
 const char *tl_plugin_hash(const tl_candidate *c, tl_error *e);
 void tl_registry_free(tl_registry *r);
 int tl_plugin_show(const tl_candidate *c, tl_text *out);                     /* for people */

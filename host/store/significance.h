@@ -10,7 +10,7 @@
 #ifndef HOST_STORE_SIGNIFICANCE_H
 #define HOST_STORE_SIGNIFICANCE_H
 
-#include "sparse.h"
+#include "base/sparse.h"
 #include "store.h"
 
 enum { TL_TEST_ROUNDS = 10000, TL_TEST_SEED = 1 };

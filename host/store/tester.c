@@ -78,32 +78,6 @@ free_side(struct side *x)
 	free(x);
 }
 
-/* Dense rows of the evaluated documents as sparse rows of all n documents. */
-static tl_sparse
-sparse_of(const tl_metric_rows *r, int64_t n)
-{
-	int64_t filled = 0, at = 0, next = 0;
-	tl_sparse s;
-
-	for (int64_t i = 0; i < r->n * r->width; i++)
-		filled += r->row[i] != 0;
-	s = tl_sparse_new(n, r->width, filled);
-	for (int64_t i = 0; i < n; i++) {
-		if (next < r->n && r->document[next] == i) {
-			for (int64_t k = 0; k < r->width; k++) {
-				double v = r->row[next * r->width + k];
-				if (v == 0)
-					continue;
-				s.index[at] = (int32_t)k;
-				s.value[at++] = v;
-			}
-			next++;
-		}
-		s.offset[i + 1] = at;
-	}
-	return s;
-}
-
 /* The columns of all rows moved to the right. */
 static void
 shift(tl_sparse *s, int64_t by)
@@ -130,29 +104,25 @@ add_run(struct side_metric *m, const tl_scores *test, const tl_scores *valid, co
 		m->why = tl_strdup(status > 0 ? "no per-document form" : here.text);
 		return;
 	}
-	tl_sparse s = sparse_of(&r, test->n);
 	if (!m->rows.offset) {
-		m->rows = s;
+		m->rows = r.rows;
 		m->parts = 1;
-		m->present = tl_alloc((size_t)test->n + 1);
-		for (int64_t i = 0; i < r.n; i++)
-			m->present[r.document[i]] = 1;
-		m->n_present = r.n;
-	} else if (m->rows.width != s.width * m->parts || m->n_present != r.n) {
+		m->present = r.present;
+		m->n_present = r.n_present;
+		r.rows = (tl_sparse){ 0 };
+		r.present = NULL;
+	} else if (m->rows.width != r.rows.width * m->parts || m->n_present != r.n_present) {
 		m->why = tl_strdup("its runs evaluate different documents");
-		tl_sparse_free(&s);
 	} else {
-		if (s.width > 1)
-			shift(&s, s.width * m->parts++);
-		tl_sparse sum = tl_sparse_sum(&m->rows, 1, &s);
+		if (r.rows.width > 1)
+			shift(&r.rows, r.rows.width * m->parts++);
+		tl_sparse sum = tl_sparse_sum(&m->rows, 1, &r.rows);
 		tl_sparse_free(&m->rows);
-		tl_sparse_free(&s);
 		m->rows = sum;
 	}
+	tl_sparse_free(&r.rows);
 	tl_metric_rows_free(&m->evaluator);
 	m->evaluator = r;
-	free(m->evaluator.row);
-	m->evaluator.row = NULL;
 }
 
 static void

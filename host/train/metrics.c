@@ -274,10 +274,40 @@ tl_metrics_compute(const tl_scores *scores, const tl_scores *valid, const tl_sta
 /* --- rows for paired tests ------------------------------------------------------------------------------------------------------ */
 struct rows_state { tl_selection v; const tl_metric *metric; int64_t k; };
 
+static int
+take_rows(tl_metric_rows *out, int64_t n, const tl_metric_request *q, tl_error *e)
+{
+	static const int64_t most = 50000000; /* numbers of dense rows that are looked at */
+	const struct rows_state *s = out->state;
+	int64_t width = s->metric->width(s->v.e.n_labels), room = 0;
+	double *row;
+
+	if (width > most / TL_MAX(s->v.n_evaluated, 1))
+		return tl_error_set(e, TL_USAGE, "%lld documents of %lld sums each are too many to test", (long long)s->v.n_evaluated, (long long)width);
+	out->rows = tl_sparse_new(n, width, 0);
+	out->present = tl_alloc((size_t)n + 1);
+	row = tl_alloc((size_t)(width + 1) * sizeof *row);
+	tl_metric_watch(q);
+	for (int64_t i = 0, d = 0; i < n; i++) {
+		bool there = d < s->v.e.n_docs && s->v.document[d] == i;
+		if (there && s->v.e.gold_offsets[d + 1] > s->v.e.gold_offsets[d]) {
+			memset(row, 0, (size_t)width * sizeof *row);
+			s->metric->add(&s->v.e, d, s->k, row);
+			out->present[i] = 1;
+			out->n_present++;
+		}
+		tl_watch_beat();
+		tl_sparse_fill(&out->rows, i, out->present[i] ? row : NULL, &room);
+		d += there;
+	}
+	tl_watch_end();
+	free(row);
+	return 0;
+}
+
 int
 tl_metrics_rows(tl_metric_rows *out, const tl_scores *scores, const tl_scores *valid, const tl_statistics *train, double propensity_a, double propensity_b, const tl_metric_request *q, tl_error *e)
 {
-	static const int64_t most = 50000000; /* numbers: 400 MB */
 	const tl_metric *m = q->metric;
 	tl_table table = tl_table_of(scores);
 	struct rows_state *s;
@@ -299,22 +329,11 @@ tl_metrics_rows(tl_metric_rows *out, const tl_scores *scores, const tl_scores *v
 	status = prepare(&s->v, &tuned, valid, q, e);
 	free(tuned.per_label);
 	free(inverse);
-	out->width = m->width(s->v.e.n_labels);
-	if (status < 0 || out->width * s->v.n_evaluated > most) {
+	if (status < 0 || take_rows(out, scores->n, q, e) < 0) {
 		tl_metric_rows_free(out);
-		return status < 0 ? -1 : 1;
+		return -1;
 	}
-	out->document = tl_alloc((size_t)(s->v.n_evaluated + 1) * sizeof *out->document);
-	out->row = tl_alloc((size_t)(s->v.n_evaluated * out->width + 1) * sizeof *out->row);
-	tl_metric_watch(q);
-	for (int64_t d = 0; d < s->v.e.n_docs && status == 0; d++) {
-		tl_watch_beat();
-		if (s->v.e.gold_offsets[d + 1] == s->v.e.gold_offsets[d])
-			continue;
-		m->add(&s->v.e, d, q->k, out->row + out->n * out->width);
-		out->document[out->n++] = s->v.document[d];
-	}
-	tl_watch_end();
+	tl_selection_drop_documents(&s->v);
 	return 0;
 }
 
@@ -335,7 +354,7 @@ tl_metric_rows_free(tl_metric_rows *r)
 	if (s)
 		tl_selection_free(&s->v);
 	free(s);
-	free(r->document);
-	free(r->row);
+	free(r->present);
+	tl_sparse_free(&r->rows);
 	*r = (tl_metric_rows){ 0 };
 }

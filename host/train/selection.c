@@ -103,10 +103,10 @@ static void
 take_documents(tl_selection *v, const tl_table *t, const tl_statistics *train, const char *group, const int32_t *local)
 {
 	tl_evaluation *e = &v->e;
-	int64_t *offsets = tl_arena_alloc(v->arena, (size_t)(t->n + 1) * sizeof *offsets), n = 0;
-	int32_t *gold = tl_arena_alloc(v->arena, (size_t)(t->gold_offsets[t->n] + 1) * sizeof *gold);
+	int64_t *offsets = tl_arena_alloc(v->by_document, (size_t)(t->n + 1) * sizeof *offsets), n = 0;
+	int32_t *gold = tl_arena_alloc(v->by_document, (size_t)(t->gold_offsets[t->n] + 1) * sizeof *gold);
 
-	v->document = tl_arena_alloc(v->arena, (size_t)(t->n + 1) * sizeof *v->document);
+	v->document = tl_arena_alloc(v->by_document, (size_t)(t->n + 1) * sizeof *v->document);
 	offsets[0] = 0;
 	for (int64_t d = 0; d < t->n; d++) {
 		if (!in_subset(t, train, group, d))
@@ -174,11 +174,11 @@ take_all(tl_selection *v, const tl_table *t, int64_t k)
 {
 	tl_evaluation *e = &v->e;
 	int64_t L = e->n_labels, keep = TL_MIN(k, L);
-	double *score = tl_arena_alloc(v->arena, (size_t)(e->n_docs * L + 1) * sizeof *score);
+	double *score = tl_arena_alloc(v->by_document, (size_t)(e->n_docs * L + 1) * sizeof *score);
 	bool whole = !v->column && e->n_docs == t->n; /* nothing is left out: the logits can stay where they are */
-	float *logit = t->logit && !whole ? tl_arena_alloc(v->arena, (size_t)(e->n_docs * L + 1) * sizeof *logit) : NULL;
-	int32_t *top = tl_arena_alloc(v->arena, (size_t)(e->n_docs * keep + 1) * sizeof *top), *scratch = tl_arena_alloc(v->arena, (size_t)(L + 1) * sizeof *scratch);
-	double *top_score = tl_arena_alloc(v->arena, (size_t)(e->n_docs * keep + 1) * sizeof *top_score);
+	float *logit = t->logit && !whole ? tl_arena_alloc(v->by_document, (size_t)(e->n_docs * L + 1) * sizeof *logit) : NULL;
+	int32_t *top = tl_arena_alloc(v->by_document, (size_t)(e->n_docs * keep + 1) * sizeof *top), *scratch = tl_arena_alloc(v->by_document, (size_t)(L + 1) * sizeof *scratch);
+	double *top_score = tl_arena_alloc(v->by_document, (size_t)(e->n_docs * keep + 1) * sizeof *top_score);
 
 	for (int64_t d = 0; d < e->n_docs; d++) {
 		int64_t row = v->document[d] * t->keep;
@@ -206,11 +206,11 @@ take_best(tl_selection *v, const tl_table *t, const int32_t *local)
 {
 	tl_evaluation *e = &v->e;
 	int64_t keep = t->keep;
-	int32_t *top = tl_arena_alloc(v->arena, (size_t)(e->n_docs * keep + 1) * sizeof *top);
-	double *top_score = tl_arena_alloc(v->arena, (size_t)(e->n_docs * keep + 1) * sizeof *top_score);
+	int32_t *top = tl_arena_alloc(v->by_document, (size_t)(e->n_docs * keep + 1) * sizeof *top);
+	double *top_score = tl_arena_alloc(v->by_document, (size_t)(e->n_docs * keep + 1) * sizeof *top_score);
 
-	v->listed = tl_arena_alloc(v->arena, (size_t)(e->n_docs + 1) * sizeof *v->listed);
-	v->unseen = tl_arena_alloc(v->arena, (size_t)(e->n_docs + 1) * sizeof *v->unseen);
+	v->listed = tl_arena_alloc(v->by_document, (size_t)(e->n_docs + 1) * sizeof *v->listed);
+	v->unseen = tl_arena_alloc(v->by_document, (size_t)(e->n_docs + 1) * sizeof *v->unseen);
 	for (int64_t d = 0; d < e->n_docs; d++) {
 		int64_t row = v->document[d] * keep, n = 0;
 		double p = 1;
@@ -274,7 +274,7 @@ tl_selection_make(tl_selection *v, const tl_table *t, const tl_statistics *train
 	int32_t *column, *local = NULL;
 	double *inverse;
 
-	*v = (tl_selection){ .arena = tl_arena_new((size_t)1 << 16) };
+	*v = (tl_selection){ .arena = tl_arena_new((size_t)1 << 16), .by_document = tl_arena_new((size_t)1 << 16) };
 	column = tl_group_columns(group, train, &e->n_labels);
 	v->no_columns = column && !e->n_labels;
 	if (column) {
@@ -302,8 +302,19 @@ tl_selection_make(tl_selection *v, const tl_table *t, const tl_statistics *train
 }
 
 void
+tl_selection_drop_documents(tl_selection *v)
+{
+	v->e = tl_columns_of(&v->e);
+	tl_arena_free(v->by_document);
+	v->by_document = NULL;
+	v->document = v->listed = NULL;
+	v->unseen = NULL;
+}
+
+void
 tl_selection_free(tl_selection *v)
 {
+	tl_arena_free(v->by_document);
 	tl_arena_free(v->arena);
 	*v = (tl_selection){ 0 };
 }
@@ -359,13 +370,14 @@ tl_selection_value(tl_selection *v, const tl_metric_request *q, double *value, t
 
 	tl_metric_watch(q);
 	if (m->add) {
+		tl_evaluation columns = tl_columns_of(&v->e);
 		double *sums = tl_alloc((size_t)m->width(v->e.n_labels) * sizeof *sums);
 		for (int64_t d = 0; d < v->e.n_docs; d++) {
 			if (v->e.gold_offsets[d + 1] > v->e.gold_offsets[d])
 				m->add(&v->e, d, q->k, sums);
 			tl_watch_beat();
 		}
-		undefined = m->finish(&v->e, q->k, v->n_evaluated, sums, value);
+		undefined = m->finish(&columns, q->k, v->n_evaluated, sums, value);
 		free(sums);
 	} else {
 		undefined = m->compute(&v->e, q->k, value);

@@ -23,7 +23,7 @@ int32_t *tl_group_columns(const char *group, const tl_statistics *train, int64_t
 
 typedef struct tl_selection {
 	tl_evaluation e;
-	tl_arena *arena;                 /* owns all of it */
+	tl_arena *arena, *by_document;   /* own what there is of columns, and of documents */
 	int64_t *document;               /* [e.n_docs] row of the table */
 	int64_t n_evaluated, n_skipped;
 	bool no_columns;
@@ -35,6 +35,8 @@ typedef struct tl_selection {
 /* k: how long the lists of best labels must be. */
 void tl_selection_make(tl_selection *v, const tl_table *t, const tl_statistics *train, const double *inverse_propensity, const char *group, int64_t k);
 void tl_selection_free(tl_selection *v);
+/* Leaves what a metric's `finish` is shown: the columns. */
+void tl_selection_drop_documents(tl_selection *v);
 /* thresholds: [labels of the table], or NULL and then `threshold` for all. 0, 1 undefined, -1 an error. */
 int tl_selection_prepare(tl_selection *v, const tl_metric_request *q, const double *thresholds, double threshold, tl_error *e);
 void tl_metric_watch(const tl_metric_request *q); /* tl_watch_begin for its functions */

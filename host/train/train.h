@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "base/sparse.h"
 #include "data/data.h"
 #include "plugin/host.h"
 
@@ -39,8 +40,9 @@ typedef struct tl_metric_value { double value; bool defined; int64_t n_docs, n_s
 /* thresholds are tuned on `valid` (may be NULL: then tuned forms are refused by name). The same code serves training and rescore: same bits. */
 int tl_metrics_compute(const tl_scores *scores, const tl_scores *valid, const tl_statistics *train, double propensity_a, double propensity_b,
                        int n, const tl_metric_request *request, tl_metric_value *out, tl_error *e);
-/* Per-document accumulators for paired tests: rows [n_evaluated, width], and the value from any sum of rows. 1: the metric has no such form. */
-typedef struct tl_metric_rows { int64_t n, width; int64_t *document; /* [n] index into scores */ double *row; void *state; } tl_metric_rows;
+/* What each document adds to the sums, for paired tests: rows of all documents, empty where the metric passes one over (present: 0), and the value from any sum of
+ * rows. Nothing in it needs the scores afterwards. 1: the metric has no such form. */
+typedef struct tl_metric_rows { tl_sparse rows; unsigned char *present; int64_t n_present; void *state; } tl_metric_rows;
 int tl_metrics_rows(tl_metric_rows *out, const tl_scores *scores, const tl_scores *valid, const tl_statistics *train, double propensity_a, double propensity_b,
                     const tl_metric_request *request, tl_error *e);
 double tl_metric_rows_value(const tl_metric_rows *r, const double *sums /* [width] */, int64_t n);

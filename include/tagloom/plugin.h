@@ -200,7 +200,7 @@ typedef struct tl_metric {
 	 * are never passed), and the value from the sums. Paired tests shuffle documents through this form. */
 	int64_t (*width)(int64_t n_labels);
 	void (*add)(const tl_evaluation *e, int64_t document, int64_t k, double *sums);
-	int (*finish)(const tl_evaluation *e, int64_t k, int64_t n_evaluated, const double *sums, double *value); /* 0, or 1: undefined (null) */
+	int (*finish)(const tl_evaluation *e, int64_t k, int64_t n_evaluated, const double *sums, double *value); /* 0, or 1: undefined (null); e has the columns, no documents */
 	/* Any other metric: from all documents at once (add is NULL). Skips documents without labels itself. 0, or 1: undefined. */
 	int (*compute)(const tl_evaluation *e, int64_t k, double *value);
 } tl_metric;

@@ -190,29 +190,31 @@ rows(void)
 
 	for (int i = 0; i < TL_COUNT(with); i++) {
 		double *sum, value = NAN;
-		bool ordered = true;
+		int64_t there = 0;
+		bool sound = true;
 		int status;
 		if (tl_metric_parse(&q, registry, with[i], &e) < 0 || !compute(with[i], &s, &s, &v, &e)) {
 			ok(false, "%s: %s", with[i], e.text);
 			continue;
 		}
 		status = tl_metrics_rows(&r, &s, &s, &train, 0.55, 1.5, &q, &e);
-		sum = calloc((size_t)r.width + 1, sizeof *sum);
-		for (int64_t d = 0; d < r.n; d++) {
-			for (int64_t w = 0; w < r.width; w++)
-				sum[w] += r.row[d * r.width + w];
-			ordered = ordered && (d == 0 || r.document[d] > r.document[d - 1]) && r.document[d] % 10;
+		sum = calloc((size_t)r.rows.width + 1, sizeof *sum);
+		for (int64_t d = 0; !status && d < s.n; d++) {
+			for (int64_t w = r.rows.offset[d]; w < r.rows.offset[d + 1]; w++)
+				sum[r.rows.index[w]] += r.rows.value[w];
+			there += r.present[d];
+			sound = sound && (r.present[d] ? d % 10 != 0 : r.rows.offset[d] == r.rows.offset[d + 1]);
 		}
 		if (!status)
-			value = tl_metric_rows_value(&r, sum, r.n);
-		ok(!status && ordered && r.n == v.n_docs && value == v.value, "%s: %d rows of %d give %.6f", with[i], (int)r.n, (int)r.width, value);
+			value = tl_metric_rows_value(&r, sum, there);
+		ok(!status && sound && r.rows.n == s.n && there == v.n_docs && r.n_present == there && value == v.value, "%s: %d rows of %d give %.6f", with[i], (int)there, (int)r.rows.width, value);
 		free(sum);
 		tl_metric_rows_free(&r);
 		tl_metric_request_free(&q);
 	}
 	for (int i = 0; i < TL_COUNT(without); i++) {
 		tl_metric_parse(&q, registry, without[i], &e);
-		ok(tl_metrics_rows(&r, &s, NULL, &train, 0.55, 1.5, &q, &e) == 1 && !r.row, "%s has no such form", without[i]);
+		ok(tl_metrics_rows(&r, &s, NULL, &train, 0.55, 1.5, &q, &e) == 1 && !r.rows.offset, "%s has no such form", without[i]);
 		tl_metric_request_free(&q);
 	}
 }

@@ -1,14 +1,30 @@
-/* sparse.c - sparse rows: made, added, freed. */
+/* sparse.c - sparse rows: made, filled, added, freed. */
 #include "sparse.h"
 
 #include <stdlib.h>
 
-#include "base/base.h"
+#include "base.h"
 
 tl_sparse
 tl_sparse_new(int64_t n, int64_t width, int64_t most)
 {
 	return (tl_sparse){ n, width, tl_alloc((size_t)(n + 1) * 8), tl_alloc((size_t)(most + 1) * 4), tl_alloc((size_t)(most + 1) * 8) };
+}
+
+void
+tl_sparse_fill(tl_sparse *s, int64_t i, const double *row, int64_t *room)
+{
+	int64_t at = s->offset[i], index_room = *room;
+
+	for (int64_t k = 0; row && k < s->width; k++) {
+		if (row[k] == 0)
+			continue;
+		s->index = tl_grow(s->index, at, &index_room, sizeof *s->index);
+		s->value = tl_grow(s->value, at, room, sizeof *s->value);
+		s->index[at] = (int32_t)k;
+		s->value[at++] = row[k];
+	}
+	s->offset[i + 1] = at;
 }
 
 void
