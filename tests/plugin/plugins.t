@@ -69,7 +69,11 @@ unset TAGLOOM_PLUGIN_PATH
 # The plugins beside a program come before those of its --prefix: the program is linked again, with another prefix.
 value() { sed -n "s/^$1 = //p" "$BUILD/config.mak"; }
 mkdir -p here/bin here/lib/tagloom/plugins/labels prefix/lib/tagloom/plugins/labels
-objects=$(find "$BUILD/build/host" "$BUILD/build/gen" -name '*.o' ! -path '*/plugin/registry.o' ! -path '*/cuda/*')
+objects=$BUILD/build/gen/embedded.o
+for o in $(find "$BUILD/build/host" -name '*.o' ! -path '*/plugin/registry.o' ! -path '*/cuda/*'); do
+	source=${o#"$BUILD/build/"} source=${source%.o} source=${source%.f??}
+	[ -f "$SRC/$source.c" ] && objects="$objects $o" # that of a source that is gone stays behind
+done
 $(value CC) -D_GNU_SOURCE -w $(value CFLAGS) $(value INCS) -I"$SRC/include" -I"$SRC/host" -I"$BUILD/build/gen" -DTL_VERSION='"x"' -DTL_PREFIX="\"$TMP/prefix\"" "$SRC/host/plugin/registry.c" -Wl,--export-dynamic $objects \
 	-o here/bin/program $(value LDFLAGS) $(value LIBS) >cc.out 2>&1 || cat cc.out >&2
 cp "$good" here/lib/tagloom/plugins/labels/classifier.so
