@@ -295,7 +295,7 @@ configure_encoder(tl_model *m, tl_model_instance *i, const json_t *module, tl_er
 	return status;
 }
 
-static void
+static int
 bind_losses(tl_model *m, tl_model_instance *i, tl_error *e)
 {
 	int n = 0;
@@ -307,13 +307,16 @@ bind_losses(tl_model *m, tl_model_instance *i, tl_error *e)
 		const tl_loss *row = &i->plugin->losses[k];
 		tl_bound_loss *l = &i->loss[i->n_losses];
 		bool holds;
-		if (tl_row_holds(i, row->when, &holds, e) < 0 || !holds)
+		if (tl_row_holds(i, row->when, &holds, e) < 0)
+			return tl_error_who(e, "%s: loss %s", i->who, row->param);
+		if (!holds)
 			continue;
 		l->row = row;
 		l->name = row->part[0] ? tl_arena_format(m->arena, "%s.%s", i->name, row->part) : i->name;
 		l->weight = tl_json_number(i->params, row->param, 1);
 		i->n_losses++;
 	}
+	return 0;
 }
 
 static int
@@ -436,11 +439,9 @@ build(tl_model *m, const tl_model_setup *setup, tl_error *e)
 	}
 	if (check_fit(m, e) < 0 || tl_wire(m, e) < 0 || check_texts(m, e) < 0 || check_longest(m, e) < 0 || tl_create_weights(m, e) < 0)
 		return -1;
-	for (int k = 0; k < m->n; k++) {
-		bind_losses(m, &m->instance[k], e);
-		if (bind_states(m, &m->instance[k], e) < 0)
+	for (int k = 0; k < m->n; k++)
+		if (bind_losses(m, &m->instance[k], e) < 0 || bind_states(m, &m->instance[k], e) < 0)
 			return -1;
-	}
 	if (m->tokenizer && m->V >= 0 && (double)tl_tokenizer_size(m->tokenizer) > m->V && tl_checkpoint_of(m->encoder))
 		return tl_error_set(e, TL_USAGE, "%s has a vocabulary of %.0f, but the tokenizer makes ids up to %lld: %s holds the tokenizer of another model", m->encoder->who, m->V,
 		                    (long long)tl_tokenizer_size(m->tokenizer) - 1, tl_checkpoint_of(m->encoder));

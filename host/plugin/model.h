@@ -1,5 +1,5 @@
 /*
- * model.h - the inside of a model: instances over named slots. Shared by the files model*.c, verify*.c and check*.c.
+ * model.h - the inside of a model: instances over named slots. Shared by the files that build, run and check models.
  */
 #ifndef HOST_PLUGIN_MODEL_H
 #define HOST_PLUGIN_MODEL_H
