@@ -11,31 +11,36 @@
 enum { LABELS = 24, WIDTH = 24, LAYERS = 3, DOCUMENTS = 4, LONGEST = 6 }; /* 24: divisible by any usual number of heads */
 #define ENCODER "check_encoder"
 
+/* The first reason stays. */
+static void
+give_reason(tl_check *c, const char *format, va_list ap)
+{
+	char text[2000];
+
+	vsnprintf(text, sizeof text, format, ap);
+	if (!c->why.n)
+		tl_text_add(&c->why, "%s", text);
+}
+
 int
 tl_check_fail(tl_check *c, const char *format, ...)
 {
-	char text[2000];
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(text, sizeof text, format, ap);
+	give_reason(c, format, ap);
 	va_end(ap);
-	if (!c->why.n)
-		tl_text_add(&c->why, "%s", text);
 	return TL_CHECK_FAILED;
 }
 
 int
 tl_check_skip(tl_check *c, const char *format, ...)
 {
-	char text[2000];
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(text, sizeof text, format, ap);
+	give_reason(c, format, ap);
 	va_end(ap);
-	if (!c->why.n)
-		tl_text_add(&c->why, "%s", text);
 	return TL_CHECK_SKIPPED;
 }
 
@@ -111,7 +116,7 @@ normals(tl_situation *s, int64_t n)
 	return x;
 }
 
-/* One label more or less often than another, sets of 0 to 5, ascending. */
+/* An ascending set of 0 to 5 labels, all equally likely; some: of 1 to 4. */
 static int64_t
 draw_labels(tl_situation *s, int32_t *out, bool some)
 {

@@ -16,8 +16,6 @@ struct verify {
 	bool perturb;
 };
 
-static void perturb(struct verify *k);
-
 /* --- given values into the model ------------------------------------------------------------------------------------------------------------- */
 static int
 put_weight(struct verify *k, const tl_st_entry *x, tl_error *e)
@@ -323,10 +321,7 @@ compare(struct verify *k, const tl_st_entry *x, const double *got, int64_t count
 	for (int64_t i = 0; i < count; i++) {
 		double error = fabs(got[i] - want[i]);
 		largest = fmax(largest, fabs(want[i]));
-		if (isnan(error) && !isnan(worst)) {
-			worst = error;
-			at = i;
-		} else if (error > worst) {
+		if (error > worst || (isnan(error) && !isnan(worst))) {
 			worst = error;
 			at = i;
 		}
@@ -358,6 +353,63 @@ hold(struct verify *k, const tl_st_entry *x)
 		compare(k, x, got, count, rank, dim);
 	else
 		line(k, false, x->name, ": not computed: the model has no such %s", tl_starts(x->name, "out.") ? "slot" : tl_starts(x->name, "loss.") ? "loss" : tl_starts(x->name, "grad.") ? "input or weight" : "state");
+}
+
+/* --- a wrong input, on purpose --- */
+/* The given tensor on which the expected values depend most, as far as the file tells: the one with the largest expected gradient. */
+static tl_injected *
+most_felt(struct verify *k)
+{
+	double most = -1;
+	tl_injected *best = NULL;
+
+	for (int pass = 0; pass < 2; pass++) {
+		tl_injected *list = pass ? k->v.in.call : k->v.in.slot;
+		for (int i = 0; i < (pass ? k->v.in.n_calls : k->v.in.n_slots); i++) {
+			char *name = tl_format("grad.in.%s%s", pass ? "call." : "", list[i].name);
+			const tl_st_entry *x = tl_st_find(k->v.file, name);
+			const double *g = x ? tl_vector_reals(&k->v, x, NULL) : NULL;
+			double sum = 0;
+			for (int64_t j = 0; g && j < x->count; j++)
+				sum += fabs(g[j]);
+			if (list[i].reals && sum > most) {
+				most = sum;
+				best = &list[i];
+			}
+			free(name);
+		}
+	}
+	return best;
+}
+
+static void
+perturb(struct verify *k)
+{
+	tl_injected *x = most_felt(k);
+	tl_weights *w = tl_model_weights(k->m);
+	int64_t n = 1;
+
+	if (x) {
+		double *values = (double *)(uintptr_t)x->reals;
+		for (int a = 0; a < x->rank; a++)
+			n *= x->dim[a];
+		for (int64_t i = 0; i < n; i++)
+			values[i] += 0.05 + 0.01 * (double)(i % 7);
+		fprintf(k->out, "# %s: in.%s was changed on purpose\n", k->v.path, x->name);
+		return;
+	}
+	for (int i = 0; i < tl_st_count(k->v.file); i++) {
+		const tl_st_entry *e = tl_st_at(k->v.file, i);
+		int at = tl_starts(e->name, "weight.") ? tl_weights_find(w, e->name + 7) : -1;
+		double *values = at >= 0 ? tl_vector_reals(&k->v, e, NULL) : NULL;
+		for (int64_t j = 0; values && j < e->count; j++)
+			values[j] += 0.05 + 0.01 * (double)(j % 7);
+		if (values) {
+			tl_set_reals(tl_weights_at(w, at)->tensor, values);
+			fprintf(k->out, "# %s: %s was changed on purpose\n", k->v.path, e->name);
+			return;
+		}
+	}
 }
 
 /* --- the computation -------------------------------------------------------------------------------------------------------------------------------- */
@@ -432,62 +484,6 @@ compute(struct verify *k, tl_error *e)
 		if (tl_starts(tl_st_at(k->v.file, i)->name, "state_after."))
 			hold(k, tl_st_at(k->v.file, i));
 	return 0;
-}
-
-/* The given tensor on which the expected values depend most, as far as the file tells: the one with the largest expected gradient. */
-static tl_injected *
-most_felt(struct verify *k)
-{
-	double most = -1;
-	tl_injected *best = NULL;
-
-	for (int pass = 0; pass < 2; pass++) {
-		tl_injected *list = pass ? k->v.in.call : k->v.in.slot;
-		for (int i = 0; i < (pass ? k->v.in.n_calls : k->v.in.n_slots); i++) {
-			char *name = tl_format("grad.in.%s%s", pass ? "call." : "", list[i].name);
-			const tl_st_entry *x = tl_st_find(k->v.file, name);
-			const double *g = x ? tl_vector_reals(&k->v, x, NULL) : NULL;
-			double sum = 0;
-			for (int64_t j = 0; g && j < x->count; j++)
-				sum += fabs(g[j]);
-			if (list[i].reals && sum > most) {
-				most = sum;
-				best = &list[i];
-			}
-			free(name);
-		}
-	}
-	return best;
-}
-
-static void
-perturb(struct verify *k)
-{
-	tl_injected *x = most_felt(k);
-	tl_weights *w = tl_model_weights(k->m);
-	int64_t n = 1;
-
-	if (x) {
-		double *values = (double *)(uintptr_t)x->reals;
-		for (int a = 0; a < x->rank; a++)
-			n *= x->dim[a];
-		for (int64_t i = 0; i < n; i++)
-			values[i] += 0.05 + 0.01 * (double)(i % 7);
-		fprintf(k->out, "# %s: in.%s was changed on purpose\n", k->v.path, x->name);
-		return;
-	}
-	for (int i = 0; i < tl_st_count(k->v.file); i++) {
-		const tl_st_entry *e = tl_st_at(k->v.file, i);
-		int at = tl_starts(e->name, "weight.") ? tl_weights_find(w, e->name + 7) : -1;
-		double *values = at >= 0 ? tl_vector_reals(&k->v, e, NULL) : NULL;
-		for (int64_t j = 0; values && j < e->count; j++)
-			values[j] += 0.05 + 0.01 * (double)(j % 7);
-		if (values) {
-			tl_set_reals(tl_weights_at(w, at)->tensor, values);
-			fprintf(k->out, "# %s: %s was changed on purpose\n", k->v.path, e->name);
-			return;
-		}
-	}
 }
 
 int

@@ -89,9 +89,9 @@ tl_space_alloc(tl_space *s, size_t bytes)
 	s->peak = TL_MAX(s->peak, s->used);
 	if (rest) {
 		struct guard g = { p + bytes, size - bytes };
-		char bytes_of[2 * GUARD + TL_DEVICE_ALIGN];
-		memset(bytes_of, GUARD_BYTE, sizeof bytes_of);
-		s->device->upload(s->device, g.p, bytes_of, TL_MIN(g.bytes, sizeof bytes_of));
+		char pattern[2 * GUARD + TL_DEVICE_ALIGN];
+		memset(pattern, GUARD_BYTE, sizeof pattern);
+		s->device->upload(s->device, g.p, pattern, TL_MIN(g.bytes, sizeof pattern));
 		s->guard = tl_grow(s->guard, s->n_guards, &s->c_guards, sizeof *s->guard);
 		s->guard[s->n_guards++] = g;
 	}

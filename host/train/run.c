@@ -149,9 +149,7 @@ open_data(tl_run *run)
 	if (tl_train_defaults(run->train, run->has_valid, run->e) < 0)
 		return -1;
 	tl_plan_read(&run->plan, run->train);
-	if (read_requests(run) < 0 || check_requests(run) < 0)
-		return -1;
-	return 0;
+	return read_requests(run) < 0 || check_requests(run) < 0 ? -1 : 0;
 }
 
 static int
@@ -246,10 +244,11 @@ open_model(tl_run *run)
 }
 
 /* --- training --------------------------------------------------------------------------------------------------------------------- */
-static int
+/* The batch behind the last one of the optimizer step at hand. */
+static int64_t
 group_end(const tl_run *run)
 {
-	return (int)TL_MIN(run->p.batch + run->plan.accumulate, run->batches.n);
+	return TL_MIN(run->p.batch + run->plan.accumulate, run->batches.n);
 }
 
 /* How many optimizer steps the run will take: batches bounded by tokens differ in number from epoch to epoch. */
@@ -437,10 +436,10 @@ train_epochs(tl_run *run)
 		if ((status = tl_run_epoch_end(run)))
 			return status == TL_INTERRUPTED ? stop_here(run) : status;
 		if (!run->p.finished && run->p.epoch < run->plan.epochs && tl_seconds() - run->last_checkpoint > TL_MAX(60, 50 * run->checkpoint_seconds)) {
-			int64_t batch = run->p.batch;
-			run->p.epoch++, run->p.batch = 0;
+			tl_progress here = run->p;
+			run->p.epoch++, run->p.batch = 0; /* this epoch's evaluation is done: what goes on begins with the next one */
 			tl_run_checkpoint(run);
-			run->p.epoch--, run->p.batch = batch;
+			run->p.epoch = here.epoch, run->p.batch = here.batch;
 		}
 	}
 	return 0;
@@ -567,9 +566,7 @@ tl_run_train(const json_t *config, tl_registry *r, const tl_run_options *o, cons
 	memset(summary, 0, sizeof *summary);
 	if (!json_is_array(run.modules) || !json_array_size(run.modules))
 		return tl_error_set(e, TL_USAGE, "the configuration has no model");
-	if (open_data(&run) < 0)
-		goto end;
-	if (open_inputs(&run) < 0)
+	if (open_data(&run) < 0 || open_inputs(&run) < 0)
 		goto end;
 	/* The estimate is that of the CPU's memory. */
 	run.tight = o->device && strcmp(o->device, "cpu");

@@ -21,7 +21,7 @@ begin(struct check *c, const char *what)
 {
 	c->what.n = c->remarks.n = 0;
 	tl_text_add(&c->what, "%s", what);
-	tl_text_add(&c->remarks, "%s", "");
+	tl_text_add(&c->remarks, "%s", ""); /* printed where it stays empty, too */
 	c->worst = -1;
 	c->values = c->wrong = 0;
 	c->worst_at[0] = 0;
@@ -86,11 +86,9 @@ end(struct check *c)
 }
 
 static void
-unknown(struct check *c, const char *what)
+unknown(struct check *c)
 {
-	begin(c, what);
 	remark(c, "expected, but it cannot be computed: not known");
-	end(c);
 }
 
 /* --- reading ------------------------------------------------------------------------------------------------------------------ */
@@ -315,7 +313,7 @@ verify_statistics(struct check *c, const json_t *file, int64_t n_labels, bool pe
 			else if (!strcmp(key, "head") || !strcmp(key, "tail"))
 				group_list(c, v, &s, key);
 			else
-				remark(c, "expected, but it cannot be computed: not known");
+				unknown(c);
 			end(c);
 		}
 	}
@@ -371,7 +369,6 @@ metric_value(struct check *c, tl_selection *v, tl_registry *r, const struct scor
 	int status;
 
 	if (tl_metric_parse(&q, r, key, &e) < 0) {
-		c->values++;
 		remark(c, "%s: cannot be computed: %s", key, e.text);
 		return;
 	}
@@ -434,7 +431,7 @@ verify_metrics(struct check *c, const json_t *file, int64_t n_labels, tl_registr
 			snprintf(what, sizeof what, "columns of \"%s\"", key);
 			begin(c, what);
 			if (strcmp(key, "head") && strcmp(key, "tail"))
-				remark(c, "expected, but it cannot be computed: not known");
+				unknown(c);
 			else
 				group_list(c, v, &t, key);
 			end(c);
@@ -480,10 +477,6 @@ verify_thresholds(struct check *c, const json_t *file, int64_t n_labels, bool pe
 	if (read_scored(&s, file, n_labels, perturb, c->path, e) == 0) {
 		tl_tune_table(&s.table, &global, &f1, per_label);
 		json_object_foreach((json_t *)expected, key, v) {
-			if (strcmp(key, "global") && strcmp(key, "global_micro_f1") && strcmp(key, "per_label") && strcmp(key, "per_label_micro_f1")) {
-				unknown(c, key);
-				continue;
-			}
 			begin(c, key);
 			if (!strcmp(key, "global"))
 				number(c, v, global, true, key);
@@ -491,8 +484,10 @@ verify_thresholds(struct check *c, const json_t *file, int64_t n_labels, bool pe
 				number(c, v, f1, true, key);
 			else if (!strcmp(key, "per_label"))
 				number_list(c, v, per_label, n_labels, key);
-			else
+			else if (!strcmp(key, "per_label_micro_f1"))
 				number(c, v, micro_f1(&s, per_label), true, key);
+			else
+				unknown(c);
 			end(c);
 		}
 	}
