@@ -1,4 +1,7 @@
-/* watch.c - an alarm looks whether there was a sign of life; what the process has waited for a core (silence.h) does not count here, either. */
+/*
+ * watch.c - an alarm looks whether there was a sign of life. What the process has waited for a core (silence.h) does not count here, either, nor does
+ * a time in which it was stopped: then the alarm comes late.
+ */
 #include "watch.h"
 
 #include <errno.h>
@@ -9,10 +12,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATIENCE = 60 };
+enum { PATIENCE = 60, LATE = 1 };
+
+/* The clock, and for how long the process had waited for a core until then. */
+struct moment { double clock, waited; };
 
 void (*tl_watch_failed)(const char *sentence);
-static struct { char *volatile sentence; volatile double since, waited; volatile int bound; struct sigaction before; } watched;
+/* heard: the last sign of life; set: when the alarm was set, to come so many seconds later. */
+static struct { char *volatile sentence; volatile struct moment heard, set; volatile int bound, seconds; struct sigaction before; } watched;
 static atomic_bool alive;
 
 int
@@ -41,26 +48,44 @@ waited(void)
 	return nanoseconds * 1e-9;
 }
 
-static void
-hear(void)
+static struct moment
+now(void)
 {
-	watched.since = tl_seconds();
-	watched.waited = waited();
+	return (struct moment){ tl_seconds(), waited() };
+}
+
+static double
+between(struct moment a, struct moment b)
+{
+	return b.clock - a.clock - TL_MAX(0, b.waited - a.waited);
+}
+
+static void
+set_alarm(struct moment at, double seconds)
+{
+	watched.set = at;
+	watched.seconds = (int)TL_MAX(1, seconds);
+	alarm((unsigned)watched.seconds);
 }
 
 static void
 on_alarm(int sig)
 {
 	int kept = errno;
+	struct moment at = now();
 	double silent;
 
 	(void)sig;
-	if (atomic_exchange(&alive, false))
-		hear();
-	silent = tl_seconds() - watched.since - TL_MAX(0, waited() - watched.waited);
-	if (silent >= watched.bound && watched.sentence)
+	if (!watched.sentence) {
+		errno = kept;
+		return;
+	}
+	if (atomic_exchange(&alive, false) || between(watched.set, at) > watched.seconds + LATE)
+		watched.heard = at;
+	silent = between(watched.heard, at);
+	if (silent >= watched.bound)
 		tl_watch_failed(watched.sentence);
-	alarm((unsigned)TL_MAX(1, watched.bound - silent));
+	set_alarm(at, watched.bound - silent);
 	errno = kept;
 }
 
@@ -79,9 +104,9 @@ tl_watch_begin(const char *format, ...)
 	watched.bound = tl_patience();
 	watched.sentence = tl_format("%s\n", text);
 	atomic_store(&alive, false);
-	hear();
+	watched.heard = now();
 	sigaction(SIGALRM, &a, &watched.before);
-	alarm((unsigned)watched.bound);
+	set_alarm(watched.heard, watched.bound);
 }
 
 void
@@ -97,8 +122,8 @@ tl_watch_end(void)
 
 	if (!sentence)
 		return;
+	watched.sentence = NULL; /* first: an alarm that comes now must not set another one, for which nobody would be there */
 	alarm(0);
 	sigaction(SIGALRM, &watched.before, NULL);
-	watched.sentence = NULL;
 	free(sentence);
 }

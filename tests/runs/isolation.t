@@ -108,6 +108,19 @@ waits test 3 "tagloom: data: the reader hangs: while it reads test nothing has c
 waits test 3 "tagloom: data: the reader hangs: while it reads test nothing has come from it" run read.lua --db h.db --dry-run
 WAITS=slow TAGLOOM_PATIENCE=1 tagloom data stats data --reader waits >out 2>err
 is "$?" 0 "one that is slow, but lives, is waited for"
+WAITS=stopped TAGLOOM_PATIENCE=1 tagloom data stats data --reader waits >out 2>err &
+stopped=$!
+for i in 1 2 3 4; do # before the label list, and before each split
+	while :; do
+		state=$(sed 's/.*) //' "/proc/$stopped/stat" 2>/dev/null | cut -c1)
+		case $state in T | Z | '') break ;; esac
+		sleep 0.1
+	done
+	[ $i != 2 ] || sleep 4
+	kill -CONT $stopped 2>/dev/null
+done
+wait $stopped
+is "$? $(cat err)" "0 " "the time in which the command itself was stopped does not count"
 arms many good-1 good-2
 tagloom run many.lua --db m.db --quiet
 waits add 3 "tagloom: metric waits hangs: nothing has come from it" rescore 1 --db m.db --metrics waits

@@ -1,4 +1,5 @@
-/* waits.c - a reader, or with METRIC a metric, that hangs where WAITS says so, for the tests of what runs in the command's own process. */
+/* waits.c - a reader, or with METRIC a metric, that hangs (or is stopped) where WAITS says so, for the tests of what runs in the command's own process. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@ wait_at(const char *what)
 {
 	while (wanted(what))
 		pause();
+	if (wanted("stopped")) /* as by Ctrl-Z, until somebody lets it go on */
+		raise(SIGSTOP);
 }
 
 #ifdef METRIC
