@@ -3,7 +3,8 @@
  * the peer, tokenizer speed, and seconds until a command's first step. Every figure is one JSON line.
  *
  *   bench ids DATA MINILM FILE DOCS           token ids of the first documents, as JSON lists
- *   bench step DATA MODEL MODE DOCS THREADS ROUNDS    MODE: train, infer, gemm; MODEL: MiniLM's folder, "" for random weights of its size, or base
+ *   bench step DATA MODEL MODE DOCS THREADS ROUNDS    MODE: train, infer, gemm; MODEL: MiniLM's folder, "" for random weights of its size, or base.
+ *                                             DEVICE=cuda:0 in the environment: there, in PRECISION (f32); BATCH: documents of a step (16)
  *   bench ops DATA MODEL DOCS                 one thread's time of a training step, op by op, beside what it would take at least
  *   bench tokenizer DATA FILE DOCS            FILE: a tokenizer.json
  *   bench start COMMAND...                    runs it on a terminal of its own until a loss is shown, then stops it
@@ -19,9 +20,13 @@
 
 #include "train/loop.h"
 #include "tensor/core.h"
+#include "tensor/device.h"
 
-enum { BATCH = 16, LENGTH = 512 };
+enum { MOST_BATCH = 512, LENGTH = 512, UNDER_WAY = 4 };
 static struct { int width, inner, layers; } model = { 384, 1536, 6 };
+static int64_t batch = 16;
+/* A device, and what it sends back of the steps under way, as in train/late.c: their losses and norms arrive later. */
+static struct { tl_device *d; int parts; int64_t given; float *loss; double *norm; void *event[UNDER_WAY]; } there;
 
 typedef struct bench {
 	tl_error e;
@@ -116,7 +121,7 @@ plan_of(void)
 	static json_t *train; /* lives on: the plan borrows its words */
 	tl_plan p;
 
-	train = json_pack("{s:i, s:s, s:i, s:f, s:s, s:s}", "batch", BATCH, "optimizer", "adamw", "clip", 0, "lr", 1e-5, "schedule", "constant", "select", "last");
+	train = json_pack("{s:i, s:s, s:i, s:f, s:s, s:s}", "batch", (int)batch, "optimizer", "adamw", "clip", 0, "lr", 1e-5, "schedule", "constant", "select", "last");
 	tl_train_defaults(train, false, NULL);
 	tl_plan_read(&p, train);
 	return p;
@@ -128,20 +133,80 @@ pass(bench *b, tl_model *m, bool train, tl_optimizer *o, tl_packer *packer, int6
 	const tl_split *s = &b->d->split[TL_TRAIN];
 	tl_feed feed = { .n = s->n, .tokens = &b->tokens, .label_offsets = s->label_offsets, .labels = s->labels };
 
-	for (int64_t from = 0; from < docs; from += BATCH, ++*step) {
-		int32_t document[BATCH];
-		int64_t n = TL_MIN(BATCH, docs - from);
-		tl_outcome out = { 0 };
+	for (int64_t from = 0; from < docs; from += batch, ++*step) {
+		int32_t document[MOST_BATCH];
+		int64_t n = TL_MIN(batch, docs - from), slot = there.given % UNDER_WAY;
+		tl_outcome out = { .into = there.d ? there.loss + slot * there.parts : NULL };
 		double norm;
+		if (there.d && there.given >= UNDER_WAY && there.d->await(there.d, there.event[slot]))
+			return tl_error_set(&b->e, TL_FAILED, "%s", there.d->error);
 		for (int64_t i = 0; i < n; i++)
 			document[i] = (int32_t)(from + i);
 		if (tl_model_step(m, tl_pack(packer, &feed, document, n, true), *step, train, 1, &out) < 0)
 			return tl_model_error(m, &b->e);
+		if (there.d) {
+			if ((o && tl_optimizer_step_there(o, 1, there.norm + slot)) || there.d->record(there.d, there.event[slot]))
+				return tl_error_set(&b->e, TL_FAILED, "%s", there.d->error);
+			there.given++;
+			continue;
+		}
 		if (o && tl_optimizer_step(o, 1, &norm) < 0)
 			return tl_error_set(&b->e, TL_FAILED, "a gradient is not finite");
 		*loss = out.total;
 	}
+	if (there.d) {
+		if (there.d->wait(there.d))
+			return tl_error_set(&b->e, TL_FAILED, "%s", there.d->error);
+		*loss = there.loss[(there.given - 1) % UNDER_WAY * there.parts];
+	}
 	return 0;
+}
+
+/* Before the model: its weights are laid out on the device. 0, or -1. */
+static int
+open_device(bench *b)
+{
+	const char *device = getenv("DEVICE"), *precision = getenv("PRECISION");
+
+	if (!device)
+		return 0;
+	if (!(there.d = tl_device_open(device, &b->e)))
+		return -1;
+	there.d->tf32 = precision && !strcmp(precision, "tf32");
+	there.d->bf16 = precision && !strcmp(precision, "bf16");
+	return 0;
+}
+
+static int
+open_steps(bench *b, tl_model *m, tl_optimizer *o)
+{
+	tl_device *d = there.d;
+
+	if (!d)
+		return 0;
+	there.parts = tl_model_loss_parts(m);
+	there.loss = d->alloc_host(d, UNDER_WAY * (size_t)there.parts * sizeof *there.loss);
+	there.norm = d->alloc_host(d, UNDER_WAY * sizeof *there.norm);
+	for (int i = 0; i < UNDER_WAY; i++)
+		there.event[i] = d->event(d);
+	if (!there.loss || !there.norm || !there.event[UNDER_WAY - 1])
+		return tl_error_set(&b->e, TL_FAILED, "%s", d->error);
+	return o ? tl_optimizer_on(o, &b->e) : 0;
+}
+
+static void
+close_device(void)
+{
+	tl_device *d = there.d;
+
+	if (!d)
+		return;
+	for (int i = 0; i < UNDER_WAY; i++)
+		d->event_free(d, there.event[i]);
+	d->release_host(d, there.loss);
+	d->release_host(d, there.norm);
+	tl_device_close(d);
+	there.d = NULL;
 }
 
 /* Processor seconds of all threads so far, and pages that were mapped. */
@@ -155,6 +220,19 @@ processor_seconds(long *faults)
 	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
+/* Of the encoder's layers over all documents: 2 for each number of each product, the linear layers' and attention's; training multiplies thrice. */
+static double
+operations(const bench *b, bool train)
+{
+	double sum = 0;
+
+	for (int64_t i = 0; i < b->docs; i++) {
+		double n = (double)(b->tokens.offsets[i + 1] - b->tokens.offsets[i]);
+		sum += n * (8. * model.width * model.width + 4. * model.width * model.inner) + 4. * n * n * model.width;
+	}
+	return sum * model.layers * (train ? 3 : 1);
+}
+
 static void
 print_rate(const bench *b, const char *mode, int threads, int round, double seconds, double cpu, long faults, double loss)
 {
@@ -162,8 +240,9 @@ print_rate(const bench *b, const char *mode, int threads, int round, double seco
 
 	getrusage(RUSAGE_SELF, &u);
 	printf("{\"layout\": \"ours\", \"round\": %d, \"mode\": \"%s\", \"threads\": %d, \"docs\": %lld, \"tokens\": %lld, \"seconds\": %.3f, \"cpu_s\": %.3f, \"tokens_per_s\": %.0f, "
-	       "\"loss\": %.6f, \"page_faults\": %ld, \"peak_rss_mb\": %ld}\n",
-	       round, mode, threads, (long long)b->docs, (long long)b->n_tokens, seconds, cpu, (double)b->n_tokens / seconds, loss, faults, u.ru_maxrss / 1024);
+	       "\"tflops\": %.3f, \"loss\": %.6f, \"page_faults\": %ld, \"peak_rss_mb\": %ld}\n",
+	       round, mode, threads, (long long)b->docs, (long long)b->n_tokens, seconds, cpu, (double)b->n_tokens / seconds, operations(b, !strcmp(mode, "train")) / seconds * 1e-12, loss, faults,
+	       u.ru_maxrss / 1024);
 	fflush(stdout);
 }
 
@@ -175,14 +254,17 @@ measure_step(bench *b, const char *mode, int threads, int rounds)
 	tl_packer packer = { 0 };
 	int64_t step = 0;
 	double loss = 0;
-	tl_model *m = tl_model_new(&(tl_model_setup){ .registry = b->registry, .modules = b->modules, .compute = TL_F32, .pool = pool, .seed = 1, .n_labels = b->d->n_labels, .statistics = &b->d->statistics,
-	                                              .dataset = b->d, .tokenizer = b->tokenizer }, &b->e);
 	tl_optimizer *o;
+	tl_model *m;
 
+	if (open_device(b) < 0)
+		return -1;
+	m = tl_model_new(&(tl_model_setup){ .registry = b->registry, .modules = b->modules, .compute = TL_F32, .device = there.d, .pool = pool, .seed = 1, .n_labels = b->d->n_labels,
+	                                    .statistics = &b->d->statistics, .dataset = b->d, .tokenizer = b->tokenizer }, &b->e);
 	if (!m)
 		return -1;
 	o = !strcmp(mode, "train") ? tl_optimizer_new(tl_model_weights(m), &plan, pool) : NULL;
-	if (pass(b, m, o != NULL, o, &packer, TL_MIN(2 * BATCH, b->docs), &step, &loss) < 0)
+	if (open_steps(b, m, o) < 0 || pass(b, m, o != NULL, o, &packer, TL_MIN(2 * batch, b->docs), &step, &loss) < 0)
 		return -1;
 	for (int r = 0; r < rounds; r++) {
 		long faults_before, faults;
@@ -196,6 +278,7 @@ measure_step(bench *b, const char *mode, int threads, int rounds)
 	tl_packer_free(&packer);
 	tl_optimizer_free(o);
 	tl_model_free(m);
+	close_device();
 	tl_pool_free(pool);
 	return 0;
 }
@@ -224,7 +307,7 @@ static int
 measure_products(bench *b, int threads, int rounds)
 {
 	tl_pool *pool = tl_pool_new(threads);
-	int64_t batches = (b->docs + BATCH - 1) / BATCH, T = b->n_tokens / batches;
+	int64_t batches = (b->docs + batch - 1) / batch, T = b->n_tokens / batches;
 	size_t n = (size_t)(T * (model.width + model.inner) + model.width * model.inner);
 	float *room = tl_alloc(n * sizeof *room);
 
@@ -319,9 +402,9 @@ measure_ops(bench *b, int rounds)
 	tl_optimizer *o = m ? tl_optimizer_new(tl_model_weights(m), &plan, NULL) : NULL;
 	double per_operation, per_byte, least = 1e9, loss;
 	kinds now, best = { 0 };
-	int64_t step = 0, steps = (b->docs + BATCH - 1) / BATCH;
+	int64_t step = 0, steps = (b->docs + batch - 1) / batch;
 
-	if (!m || pass(b, m, true, o, &packer, TL_MIN(2 * BATCH, b->docs), &step, &loss) < 0)
+	if (!m || pass(b, m, true, o, &packer, TL_MIN(2 * batch, b->docs), &step, &loss) < 0)
 		return -1;
 	machine(&per_operation, &per_byte);
 	for (int r = 0; r < rounds; r++) {
@@ -451,6 +534,8 @@ main(int n, char **arg)
 	const char *what = n > 1 ? arg[1] : "";
 	int status = -1;
 
+	if (getenv("BATCH"))
+		batch = TL_MAX(1, TL_MIN(atoll(getenv("BATCH")), MOST_BATCH));
 	if (!strcmp(what, "start") && n > 2)
 		return measure_start(arg + 2);
 	if (!strcmp(what, "ids") && n == 6) {
