@@ -52,7 +52,7 @@ tl_tab_difference_of(const tl_tab *t, int data, int metric, int arm)
 static bool
 pairs(const tl_tab *t, const tl_tab_run *x, const tl_tab_run *y)
 {
-	return t->pair_all || x->seed == y->seed || x->seedless || y->seedless;
+	return t->pair_all || x->seedless || y->seedless || (x->seed == y->seed && x->seed != TL_NO_SEED);
 }
 
 int

@@ -218,6 +218,16 @@ by_place(const void *x, const void *y)
 	return a->id < b->id ? -1 : a->id > b->id;
 }
 
+/* Runs in one place are the same one, made again; of which seed's a run is that holds none nobody knows: it has a place of its own. */
+static void
+place_key(char key[96], const struct raw *x, int data, int arm)
+{
+	if (x->seed == TL_NO_SEED && !x->seedless)
+		snprintf(key, 96, "%d %d run %lld", data, arm, (long long)x->run);
+	else
+		snprintf(key, 96, "%d %d %lld", data, arm, x->seedless ? -1 : (long long)x->seed);
+}
+
 /* Of several finished runs in one place the newest; unfinished ones are gaps where nothing finished is there. */
 static void
 place_runs(struct loading *l, const int *arm_of, const int *data_of)
@@ -232,7 +242,7 @@ place_runs(struct loading *l, const int *arm_of, const int *data_of)
 		int64_t *at;
 		if (!x->run || !x->status || strcmp(x->status, "done"))
 			continue;
-		snprintf(key, sizeof key, "%d %d %lld", data_of[i], arm_of[i], x->seedless ? -1 : (long long)x->seed);
+		place_key(key, x, data_of[i], arm_of[i]);
 		at = lookup(&place, key, t->n_runs);
 		if (*at == t->n_runs) {
 			t->run = tl_grow(t->run, t->n_runs, &capacity, sizeof *t->run);
@@ -245,7 +255,7 @@ place_runs(struct loading *l, const int *arm_of, const int *data_of)
 		const struct raw *x = l->raw + i;
 		if (!x->run || !x->status || !strcmp(x->status, "done"))
 			continue;
-		snprintf(key, sizeof key, "%d %d %lld", data_of[i], arm_of[i], x->seedless ? -1 : (long long)x->seed);
+		place_key(key, x, data_of[i], arm_of[i]);
 		if (*lookup(&place, key, -2 - t->n_gaps) >= 0)
 			continue;
 		t->gap = tl_grow(t->gap, t->n_gaps, &gaps, sizeof *t->gap);

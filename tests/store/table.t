@@ -200,6 +200,10 @@ tagloom sql --write "UPDATE run SET seed = NULL WHERE id IN (91, 95); UPDATE run
 out=$(tagloom table --experiment hand --no-tests --cols seed)
 has "$out" "arm      no seed  seed 0  seed 1" "a run without a seed has none: it is not seed 0"
 has "$out" "same     0.2500   –       0.5000" "and is not paired with it"
+tagloom sql --write "INSERT INTO run (id, dataset_id, identity, status, best_epoch, seedless) VALUES (97, 1, 'h97', 'done', 1, 0); INSERT INTO arm_run VALUES (90, 97); INSERT INTO result (run_id, split, epoch, metric_id, value) VALUES (97, 'test', 1, 2, 1)"
+own=$(tagloom table --experiment hand --no-tests --format csv | awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } $at["arm"] == "base" { print "base", $at["n"] } $at["arm"] == "same" { print "same", $at["n"], "[" $at["wins"] "]" }')
+is "$own" "base 3
+same 2 []" "two such runs are neither one made again, nor a pair"
 has "$out" "failed: endless, no seed (run 96)" "nor told as one that failed"
 has "$(tagloom table --experiment hand --no-tests --format json | tr -d '\n')" '{"run": 91, "seed": null' "json: null"
 is "$(tagloom runs --experiment hand | awk '$1 == 93 || $1 == 96 { printf "%s %s;", $1, $5 }')" "93 any;96 –;" "runs: none, not any"
