@@ -70,7 +70,7 @@ void tl_lua_self_methods(lua_State *L);
 tl_ctx *tl_lua_turn_begin(tl_ctx *ctx);
 void tl_lua_turn_end(tl_ctx *outer);
 
-/* Modules written in Lua (module.c): the two functions that the prelude declares them with. */
+/* Modules written in Lua (module.c): the two functions that module.lua declares them with. */
 int tl_lua_declare(lua_State *L);
 int tl_lua_function_lines(lua_State *L);
 

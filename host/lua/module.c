@@ -278,7 +278,7 @@ tl_lua_declare(lua_State *L)
 	return 0;
 }
 
-/* text(function): what decides what a function computes: its own lines, and what it reaches through upvalues. The prelude walks them; this gives source, lines and upvalues of one. */
+/* function_lines(function): source, first and last line, and upvalues of one function; module.lua walks on from them. */
 int
 tl_lua_function_lines(lua_State *L)
 {
