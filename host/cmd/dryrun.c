@@ -130,7 +130,6 @@ threads_of(const tl_sweep_options *o)
 	return TL_MAX(o->threads / TL_MAX(o->jobs, 1), 1);
 }
 
-
 static int
 estimate(void *arg, tl_text *out, tl_error *e)
 {

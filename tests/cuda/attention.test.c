@@ -26,7 +26,7 @@ static const struct shape shapes[] = {
 static struct { tl_ctx *ctx; tl_device *device; } gpu;
 static tl_ctx *cpu;
 
-struct numbers { int64_t queries, keys, d; double *q, *k, *v, *g; };
+struct numbers { int64_t queries, keys, d; double *q, *k, *v, *g; }; /* k == q: keys and queries are one tensor */
 struct result { double *of[4]; }; /* out, and the gradients of q, k, v */
 
 /* Between -1.5 and 1.5; few: of six digits, so that bf16 holds them. */
@@ -62,7 +62,7 @@ computed(tl_ctx *ctx, const struct shape *s, const struct numbers *n, struct res
 	}
 	tl_ctx_begin(ctx, 3, 5, true, true);
 	in[0] = tl_variable(ctx, 2, of_q, n->q);
-	in[1] = tl_variable(ctx, 2, of_k, n->k);
+	in[1] = n->k == n->q ? in[0] : tl_variable(ctx, 2, of_k, n->k);
 	in[2] = tl_variable(ctx, 2, of_k, n->v);
 	out = tl_attention(ctx, in[0], tl_ints(ctx, 1, &offsets, qo), in[1], in[2], tl_ints(ctx, 1, &offsets, ko), s->heads, s->rate);
 	for (int i = 0; i < 4; i++)
@@ -177,6 +177,32 @@ check(const struct shape *s, bool few)
 	free(n.g);
 }
 
+/* Where queries and keys are one tensor its gradient is the sum of theirs. */
+static void
+one_tensor(void)
+{
+	static const struct shape s = { "one tensor", 2, 32, 2, { 70, 3 }, { 70, 3 }, 0.1 };
+	const int64_t rows = 73, d = 64, count = rows * d;
+	struct numbers one = { rows, rows, d, drawn(count, 1, false), NULL, drawn(count, 3, false), drawn(count, 4, false) }, two = one;
+	struct result together, apart;
+	bool good;
+
+	one.k = one.q;
+	two.k = drawn(count, 1, false);
+	good = computed(gpu.ctx, &s, &one, &together) && computed(gpu.ctx, &s, &two, &apart);
+	for (int64_t i = 0; good && i < count; i++)
+		good = together.of[1][i] == (float)((float)apart.of[1][i] + (float)apart.of[2][i]) && together.of[3][i] == apart.of[3][i] && together.of[0][i] == apart.of[0][i];
+	ok(good, "queries and keys that are one tensor: its gradient is the sum of theirs%s", tl_ctx_error(gpu.ctx)->text);
+	for (int i = 0; i < 4; i++) {
+		free(together.of[i]);
+		free(apart.of[i]);
+	}
+	free(one.q);
+	free(one.v);
+	free(one.g);
+	free(two.k);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -191,6 +217,7 @@ main(int argc, char **argv)
 	for (int i = 0; i < TL_COUNT(shapes); i++)
 		for (int few = 0; few < 2; few++)
 			check(&shapes[i], few);
+	one_tensor();
 	tl_ctx_free(gpu.ctx);
 	tl_ctx_free(cpu);
 	tl_device_close(gpu.device);
