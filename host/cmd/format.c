@@ -366,8 +366,9 @@ with_sentences(const tl_grid *g, int *width, int columns, bool colour, FILE *f)
 		const char *sentence = i < 0 ? NULL : g->cell[i * g->columns + last].text;
 		text_row(g, i, width, 0, last, colour, f);
 		if (sentence && *sentence) {
-			fputs("    ", f);
-			tl_fold(f, sentence, columns - 4, 4);
+			char *line = tl_format("    %s", sentence);
+			tl_fold(f, line, columns, 4);
+			free(line);
 		}
 	}
 }

@@ -257,8 +257,11 @@ sandbox_open(lua_State *L)
 		keep_source(s, known, given, strlen(given));
 		free(known);
 		p->f = tmpfile();
-		if (p->f && (fputs(given, p->f) < 0 || fseek(p->f, 0, SEEK_SET)))
+		if (p->f && (fputs(given, p->f) < 0 || fseek(p->f, 0, SEEK_SET))) { /* no room: half a text would be read */
+			fclose(p->f);
+			p->f = NULL;
 			errno = EIO;
+		}
 	} else {
 		struct stat st;
 		p->f = fopen(real, "rbe");
