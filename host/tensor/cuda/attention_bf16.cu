@@ -185,6 +185,21 @@ forward_kernel(job j, input x, float *out, tl_bf16 *half, float *lse)
 			lse[(o.t.q0 + o.t.at + row_of(2 * r)) * j.heads + o.head] = o.t.keys ? most[r] + logf(sum[r]) : 0;
 }
 
+/* From scores s and gradients ds of the weights: the weights times their dropout factor, and the gradients of the scores. The n rows that pass begin at p0. */
+template <bool of_keys> __device__ static inline void
+weights(float s[8][4], float ds[8][4], const job &j, const part &o, int64_t p0, int64_t n, const float *lse, const float *dots)
+{
+#pragma unroll
+	for (int m = 0; m < 8; m++)
+		for (int i = 0; i < 4; i++) {
+			int64_t row = o.t.at + row_of(i), other = p0 + column_of(m, i), query = of_keys ? other : row, end = (o.t.q0 + query) * j.heads + o.head;
+			bool there = row_of(i) < o.t.n && column_of(m, i) < n;
+			float weight = there ? expf(s[m][i] * j.scale - lse[end]) : 0, f = tl_drop_factor(j.drop, element(j, o, query, of_keys ? row : other));
+			ds[m][i] = weight * (f * ds[m][i] - (there ? dots[end] : 0)) * j.scale;
+			s[m][i] = weight * f;
+		}
+}
+
 /*
  * Gradients for a tile of keys (to: of keys, to_values: of values) that all queries pass, or for a tile of queries (to) that all keys pass. Scores are the products of
  * queries and keys, the weights' gradients those of the result's gradient and values: rows on one side, what passes on the other.
@@ -218,15 +233,7 @@ backward_kernel(job j, input x, const float *lse, const float *dots, float *to, 
 			scores<W>(s, rows, passing);
 			scores<W>(ds, rows2, passing2);
 		}
-#pragma unroll
-		for (int m = 0; m < 8; m++)
-			for (int i = 0; i < 4; i++) {
-				int64_t row = o.t.at + row_of(i), other = p0 + column_of(m, i), query = of_keys ? other : row, end = (o.t.q0 + query) * j.heads + o.head;
-				bool there = row_of(i) < o.t.n && column_of(m, i) < n;
-				float weight = there ? expf(s[m][i] * j.scale - lse[end]) : 0, f = tl_drop_factor(j.drop, element(j, o, query, of_keys ? row : other));
-				ds[m][i] = weight * (f * ds[m][i] - (there ? dots[end] : 0)) * j.scale;
-				s[m][i] = weight * f;
-			}
+		weights<of_keys>(s, ds, j, o, p0, n, lse, dots);
 		if (j.chunks > 1) { /* the last chunk is there; wanted is this block's */
 			__syncthreads();
 			load<W>(passing, of_passing + at + first, j.d, n, wide<W>(j, first), x.whole);
