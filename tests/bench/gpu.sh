@@ -4,7 +4,7 @@
 # EPOCH=no leaves the epoch out.
 gpu_device=${DEVICE:-cuda:0} gpu_precision=${PRECISION:-bf16} gpu_docs=${DOCS:-1024} gpu_layouts=${LAYOUTS:-varlen+compile} gpu_peer=
 gpu_said=$("$tagloom" device "$gpu_device") || return 1
-case $gpu_said in error*) echo "$(echo "$gpu_said" | sed -n 2p)" >&2; return 1 ;; esac
+case $gpu_said in error*) echo "$gpu_said" | sed -n 2p >&2; return 1 ;; esac
 echo "$gpu_said" | sed -n 2p
 if has_peer torch; then
 	gpu_peer=$("$python" -c 'import torch; print(torch.__version__ if torch.cuda.is_available() else "")')

@@ -1,6 +1,6 @@
 /*
- * attention.h - what both ways of attention.cu share: a document's tiles of 64 queries or keys, blocks for tiles, heads and chunks of a head's columns, and
- * the numbers of dropout's elements.
+ * attention.h - what both ways of attention.cu share: a document's tiles of 64 queries or keys, with where dropout's elements begin, and a block for each
+ * tile, head and chunk of a head's columns.
  */
 #ifndef HOST_TENSOR_CUDA_ATTENTION_H
 #define HOST_TENSOR_CUDA_ATTENTION_H

@@ -342,7 +342,7 @@ tl_drop_factors(tl_drop d, uint64_t block, float f[8])
 	if (d.threshold)
 		tl_philox_block(d.key, d.step, block, word);
 	for (int i = 0; i < 8; i++)
-		f[i] = d.threshold && (word[i / 2] >> 16 * (i % 2) & 0xffff) < d.threshold ? 0 : d.keep;
+		f[i] = tl_drop_of_words(d, word, (uint64_t)i);
 }
 
 /* --- activations (act.h has the formulas) --- */
